@@ -1,0 +1,180 @@
+"""Sizes and budgets of one run: frozen, validated, the same for teacher, students and scratch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+
+def _check_counts(owner: object, names: tuple[str, ...], least: int) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not isinstance(value, int) or value < least:
+            raise ValueError(
+                f"`{type(owner).__name__}.{name}` is an integer >= {least}, got {value!r}."
+            )
+
+
+def _check_positive(owner: object, names: tuple[str, ...], zero: bool) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if math.isnan(value) or value < 0 or (value == 0 and not zero):
+            least = ">= 0" if zero else "> 0"
+            raise ValueError(f"`{type(owner).__name__}.{name}` is {least}, got {value!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained on the PDE.
+
+    Attributes:
+        points: collocation points N, half uniform, half residual-adaptive.
+        condition_points: points on each condition, on each of its faces; fixed for the stage.
+        adam: Adam iterations of the warm start; 0 for none.
+        adam_points: collocation points during the warm start.
+        adam_rate: Adam's first learning rate.
+        iterations: self-scaled Broyden iterations with resampling.
+        resample_every: iterations between two resamplings; 0 for one fixed set.
+        last_iterations: iterations of the last stretch, on a larger set that stays fixed.
+        last_points: collocation points of the last stretch.
+        levenberg_marquardt: iterations of Levenberg-Marquardt after all that, on the same set.
+        residual_weight: weight of the mean squared PDE residual. The conditions carry their own.
+        held_out_points: Sobol points of the residual that chooses the best state.
+        check_every: iterations between two looks at the held-out residual and the error.
+        seconds: cap on the wall time of the training, in s.
+    """
+
+    points: int = 2500
+    condition_points: int = 300
+    adam: int = 0
+    adam_points: int = 1500
+    adam_rate: float = 5e-3
+    iterations: int = 2000
+    resample_every: int = 500
+    last_iterations: int = 500
+    last_points: int = 4000
+    levenberg_marquardt: int = 0
+    residual_weight: float = 1.0
+    held_out_points: int = 2048
+    check_every: int = 50
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        counts = ("points", "condition_points", "adam_points", "last_points", "held_out_points")
+        _check_counts(self, (*counts, "check_every"), 1)
+        zero = ("adam", "iterations", "resample_every", "last_iterations", "levenberg_marquardt")
+        _check_counts(self, zero, 0)
+        _check_positive(self, ("adam_rate", "residual_weight", "seconds"), zero=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distillation:
+    """How a student learns from its teacher (KD-PINN): match, then fine-tune on the physics.
+
+    Attributes:
+        points: Sobol points at which the student matches its teacher, fixed.
+        iterations: self-scaled Broyden iterations of the matching.
+        sigma: standard deviation of both Gaussians in the Kullback-Leibler term, in units of each
+            output's root mean square over the points.
+        first_weight: weight of the matched first derivatives, each over its root mean square.
+        second_weight: weight of the matched second derivatives, likewise.
+        residual_weight: weight of the matched PDE residual, over the root mean square of the
+            largest derivative in the teacher.
+        tune_iterations: iterations on the PDE after the matching; 0 for no fine-tuning.
+        tune_teacher_weight: weight of the teacher's term during the fine-tuning.
+        check_every: iterations between two looks at the error.
+        seconds: cap on the wall time of the matching and of the fine-tuning, each, in s.
+    """
+
+    points: int = 3500
+    iterations: int = 4000
+    sigma: float = 1.0
+    first_weight: float = 0.0
+    second_weight: float = 0.0
+    residual_weight: float = 0.0
+    tune_iterations: int = 300
+    tune_teacher_weight: float = 1.0
+    check_every: int = 100
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        _check_counts(self, ("points", "check_every"), 1)
+        _check_counts(self, ("iterations", "tune_iterations"), 0)
+        _check_positive(self, ("sigma", "seconds"), zero=False)
+        weights = ("first_weight", "second_weight", "residual_weight", "tune_teacher_weight")
+        _check_positive(self, weights, zero=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything a run needs to know beside the problem.
+
+    Attributes:
+        teacher: widths of the teacher's hidden layers.
+        students: widths of the hidden layers of each student.
+        activation: of all hidden layers, a key of `kdpinn.networks.ACTIVATIONS`.
+        training: budget of the teacher, and of the student trained from scratch.
+        distillation: budget of the students.
+        seed: first seed; trial k of a repeated run takes seed + k.
+        checkpoint_seconds: wall time between two checkpoints, in s.
+    """
+
+    teacher: tuple[int, ...] = (20, 20, 20, 20)
+    students: tuple[tuple[int, ...], ...] = ((10, 10, 10),)
+    activation: str = "tanh"
+    training: Training = field(default_factory=Training)
+    distillation: Distillation = field(default_factory=Distillation)
+    seed: int = 0
+    checkpoint_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for widths in (self.teacher, *self.students):
+            if not widths or any(not isinstance(w, int) or w < 1 for w in widths):
+                raise ValueError(
+                    f"`Recipe` takes hidden widths as a tuple of integers >= 1, got {widths!r}."
+                )
+        if not self.students:
+            raise ValueError("`Recipe.students` is empty: name the hidden widths of one student.")
+        _check_positive(self, ("checkpoint_seconds",), zero=False)
+
+
+def recipe_from_mapping(values: dict[str, object]) -> Recipe:
+    """Recipe from plain nested mappings, as a YAML or JSON file holds them.
+
+    Raises:
+        ValueError: an unknown key, with the keys that exist.
+    """
+    parts: dict[str, type] = {"training": Training, "distillation": Distillation}
+    known = {f.name for f in fields(Recipe)}
+    arguments: dict[str, object] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(f"`Recipe` has no key {key!r}. It has {sorted(known)}.")
+        if key in parts:
+            value = _part(parts[key], value)
+        elif key == "teacher":
+            value = _widths(value)
+        elif key == "students":
+            value = tuple(_widths(widths) for widths in _sequence(value))
+        arguments[key] = value
+    return Recipe(**arguments)  # type: ignore[arg-type]
+
+
+def _sequence(value: object) -> tuple[object, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"`Recipe` takes hidden widths as a list, got {value!r}.")
+    return tuple(value)
+
+
+def _widths(value: object) -> tuple[int, ...]:
+    return tuple(width for width in _sequence(value) if isinstance(width, int))
+
+
+def _part(kind: type, value: object) -> object:
+    known = {f.name for f in fields(kind)}
+    if not isinstance(value, dict):
+        raise ValueError(f"`{kind.__name__}` is filled from a mapping, got {value!r}.")
+    for key in value:
+        if key not in known:
+            raise ValueError(f"`{kind.__name__}` has no key {key!r}. It has {sorted(known)}.")
+    return kind(**value)
