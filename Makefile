@@ -1,0 +1,51 @@
+# make demo | test | lint | bench | slow | clean
+# Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
+PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
+
+.PHONY: demo test lint bench slow clean install
+
+demo: $(VENV)/.kdpinn
+	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick
+
+test: $(VENV)/.kdpinn
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.kdpinn
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.kdpinn
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/mypy
+	scripts/lint_c.sh
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m kdpinn_bench.latency --out runs/latency.json
+
+install: $(VENV)/.kdpinn
+
+clean:
+	rm -rf $(VENV) build dist runs runtime/build kdpinn.egg-info
+
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdpinn needs Python 3.11 or newer, found " + sys.version + ". Try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# An edited core rebuilds the wheel: pip always reinstalls a package given as a folder.
+$(VENV)/.runtime: $(VENV)/.created constraints.txt $(RUNTIME_SOURCES)
+	$(PIP) ./runtime
+	touch $@
+
+$(VENV)/.kdpinn: $(VENV)/.runtime pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.kdpinn
+	$(PIP) -e '.[dev,bench]'
+	touch $@
