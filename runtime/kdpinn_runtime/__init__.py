@@ -1,0 +1,1 @@
+"""Evaluate and verify compressed physics-informed networks: numpy in, numpy out."""

@@ -1,0 +1,23 @@
+"""Caps of the format, version 1. A file beyond any of them is refused with TOO_LARGE."""
+
+from __future__ import annotations
+
+MAX_FILE_BYTES = 64 * 2**20
+MAX_RECORDS = 4096
+MAX_CARD_BYTES = 2**20
+MAX_INPUTS = 16
+MAX_OUTPUTS = 16
+MAX_LAYERS = 64
+MAX_WIDTH = 4096
+MAX_PAIRS = 136
+"""All second derivatives of 16 inputs: 16 * 17 / 2."""
+MAX_PARAMETERS = 64
+MAX_EQUATIONS = 16
+MAX_TERMS = 256
+MAX_FACTORS = 10
+MAX_DATA_COLUMNS = 16
+MAX_BASELINE_POINTS = 2**20
+MAX_TARGETS = 16
+MAX_TARGET_POINTS = 2**24
+NAME_BYTES = 24
+UNIT_BYTES = 16

@@ -1,0 +1,372 @@
+"""A whole model file in memory: the network, its physics, its card, its baseline."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._limits import (
+    MAX_BASELINE_POINTS,
+    MAX_CARD_BYTES,
+    MAX_DATA_COLUMNS,
+    MAX_EQUATIONS,
+    MAX_INPUTS,
+    MAX_LAYERS,
+    MAX_OUTPUTS,
+    MAX_PAIRS,
+    MAX_PARAMETERS,
+    MAX_TARGETS,
+    MAX_TERMS,
+)
+from ._parts import (
+    DEFAULT_TARGETS,
+    Equation,
+    Factor,
+    Layer,
+    Parameter,
+    Target,
+    Variable,
+    check_name,
+    check_unit,
+    frozen_array,
+    is_finite,
+)
+from ._refusals import FormatError, Problems
+
+Array = NDArray[np.float64]
+
+ROLES = ("points", "reference", "teacher", "expected", "data")
+"""Tables of the baseline; the position plus one is the role in the file."""
+LIMITED_ROLES = ("reference", "teacher", "expected")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """What `verify` replays on a device; n points, d inputs, m outputs, c data columns.
+
+    points (n, d), each value exact in float32, so that both arithmetics see the same input;
+    expected (n, m): the model's own outputs from the stored weights, in float64 arithmetic;
+    reference (n, m): the true solution; teacher (n, m): the teacher's outputs; data (n, c):
+    source terms and the like for the equations. All float64, finite, copied, read-only.
+    limits: for each of reference and teacher present, the permitted relative L2 error over all
+    outputs; for expected, the permitted max |difference| relative to the largest |expected|.
+    Raises FormatError (BASELINE, VALUE, TOO_LARGE).
+    """
+
+    points: Array
+    expected: Array
+    reference: Array | None = None
+    teacher: Array | None = None
+    data: Array | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = Problems()
+        for role, array in self.tables().items():
+            table = frozen_array(array, np.float64)
+            object.__setattr__(self, role, table)
+            _check_table(problems, role, table)
+        problems.raise_if_any("baseline")
+        rows = {role: len(table) for role, table in self.tables().items()}
+        problems.require(
+            len(set(rows.values())) == 1,
+            "BASELINE",
+            f"tables have different numbers of rows: {rows}, expected one row per point",
+        )
+        inexact = np.argwhere(self.points.astype(np.float32) != self.points)
+        if len(inexact):
+            at = inexact[0].tolist()
+            problems.add(
+                "BASELINE",
+                f"points{at} = {self.points[tuple(at)]!r} is not exact in float32: "
+                "round the points to float32 before anything is computed from them",
+            )
+        self._check_limits(problems)
+        problems.raise_if_any("baseline")
+
+    def _check_limits(self, problems: Problems) -> None:
+        object.__setattr__(self, "limits", dict(self.limits))
+        wanted = [role for role in LIMITED_ROLES if role in self.tables()]
+        problems.require(
+            sorted(self.limits) == sorted(wanted),
+            "BASELINE",
+            f"limits are given for {sorted(self.limits)}, expected for {sorted(wanted)}",
+        )
+        for role, limit in self.limits.items():
+            problems.require(
+                is_finite(limit) and limit >= 0,
+                "VALUE",
+                f"limit of {role} is {limit!r}, expected a finite number >= 0",
+            )
+
+    def tables(self) -> dict[str, Array]:
+        """The tables present, by role, in the order of the file."""
+        return {role: getattr(self, role) for role in ROLES if getattr(self, role) is not None}
+
+
+def _check_table(problems: Problems, role: str, table: Array) -> None:
+    if table.ndim != 2 or table.size == 0:
+        problems.add("BASELINE", f"{role} has shape {table.shape}, expected (points, columns)")
+        return
+    problems.require(
+        len(table) <= MAX_BASELINE_POINTS,
+        "TOO_LARGE",
+        f"{role} has {len(table)} rows, the cap is {MAX_BASELINE_POINTS}",
+    )
+    bad = np.argwhere(~np.isfinite(table))
+    if len(bad):
+        problems.add("VALUE", f"{role}{bad[0].tolist()} is not finite")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelFile:
+    """Everything a .kdp file holds; d inputs, m outputs.
+
+    z = (x - input_shift) * input_scale, through the layers to y, u = y * output_scale +
+    output_shift; the shifts and scales are float64, (d,) and (m,). `pairs` are the second
+    derivatives (i, j), i <= j, that the equations use. `card` is any JSON object.
+    Raises FormatError with all problems at once.
+    """
+
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    input_shift: Array
+    input_scale: Array
+    output_shift: Array
+    output_scale: Array
+    layers: tuple[Layer, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    equations: tuple[Equation, ...] = ()
+    targets: tuple[Target, ...] = DEFAULT_TARGETS
+    card: dict[str, Any] = field(default_factory=dict)
+    baseline: Baseline | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "outputs", "layers", "equations", "targets"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "pairs", tuple((int(i), int(j)) for i, j in self.pairs))
+        object.__setattr__(self, "parameters", tuple(Parameter(*p) for p in self.parameters))
+        problems = Problems()
+        _check_counts(self, problems)
+        problems.raise_if_any()
+        _check_names(self, problems)
+        _check_ranges(self, problems)
+        self._check_affine(problems)
+        _check_layers(self, problems)
+        _check_pairs(self, problems)
+        _check_equations(self, problems)
+        if self.baseline is not None:
+            _check_baseline(self, self.baseline, problems)
+        try:
+            object.__setattr__(self, "card", parse_card(card_bytes(self.card)))
+        except FormatError as error:
+            problems.extend(error)
+        problems.raise_if_any()
+
+    def _check_affine(self, problems: Problems) -> None:
+        for side, variables in (("input", self.inputs), ("output", self.outputs)):
+            for what in ("shift", "scale"):
+                array = frozen_array(getattr(self, f"{side}_{what}"), np.float64)
+                object.__setattr__(self, f"{side}_{what}", array)
+                if array.shape != (len(variables),):
+                    problems.add(
+                        "RECORD",
+                        f"{side}_{what} has shape {array.shape}, expected ({len(variables)},): "
+                        f"one number per {side}",
+                    )
+                    continue
+                # A zero output scale is a constant model: odd, but well defined.
+                zero_allowed = (side, what) != ("input", "scale")
+                for variable, number in zip(variables, array, strict=True):
+                    problems.require(
+                        bool(np.isfinite(number)) and (zero_allowed or number != 0.0),
+                        "VALUE",
+                        f"{side}_{what} of {variable.name!r} is {number}, expected a finite "
+                        + ("number" if zero_allowed else "number other than 0"),
+                    )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type of the weights, float32 or float64."""
+        return self.layers[0].weight.dtype
+
+    @property
+    def domain(self) -> dict[str, tuple[float, float]]:
+        """Input name -> (lower, upper), in the unit of the input."""
+        return {v.name: (v.lower, v.upper) for v in self.inputs}
+
+    @property
+    def weight_count(self) -> int:
+        """Number of weights and biases."""
+        return sum(layer.weight.size + layer.bias.size for layer in self.layers)
+
+
+def _check_counts(file: ModelFile, problems: Problems) -> None:
+    terms = [term for equation in file.equations for term in equation.terms]
+    data = file.baseline.data if file.baseline is not None else None
+    for name, count, cap in (
+        ("inputs", len(file.inputs), MAX_INPUTS),
+        ("outputs", len(file.outputs), MAX_OUTPUTS),
+        ("layers", len(file.layers), MAX_LAYERS),
+        ("pairs", len(file.pairs), MAX_PAIRS),
+        ("parameters", len(file.parameters), MAX_PARAMETERS),
+        ("equations", len(file.equations), MAX_EQUATIONS),
+        ("terms", len(terms), MAX_TERMS),
+        ("targets", len(file.targets), MAX_TARGETS),
+        ("data columns", data.shape[1] if data is not None else 0, MAX_DATA_COLUMNS),
+    ):
+        problems.require(count <= cap, "TOO_LARGE", f"{count} {name}, the cap is {cap}")
+        if name in ("inputs", "outputs", "layers"):
+            problems.require(count > 0, "RECORD", f"no {name}: a model needs at least one")
+
+
+def _check_names(file: ModelFile, problems: Problems) -> None:
+    for parameter in file.parameters:
+        check_name(problems, parameter.name, "a parameter")
+        check_unit(problems, parameter.unit, f"parameter {parameter.name!r}")
+        problems.require(
+            is_finite(parameter.value),
+            "VALUE",
+            f"parameter {parameter.name!r} is {parameter.value!r}, expected a finite number",
+        )
+    names = [variable.name for variable in (*file.inputs, *file.outputs)]
+    names += [parameter.name for parameter in file.parameters]
+    for name, count in Counter(names).items():
+        problems.require(
+            count == 1,
+            "NAME",
+            f"name {name!r} is used {count} times among inputs, outputs and parameters",
+        )
+
+
+def _check_ranges(file: ModelFile, problems: Problems) -> None:
+    for variable in file.inputs:
+        problems.require(
+            variable.lower < variable.upper,
+            "VALUE",
+            f"input {variable.name!r} has the empty range [{variable.lower}, {variable.upper}]",
+        )
+
+
+def _check_layers(file: ModelFile, problems: Problems) -> None:
+    width, previous = len(file.inputs), "the inputs give"
+    for index, layer in enumerate(file.layers):
+        n_out, n_in = layer.weight.shape
+        problems.require(
+            n_in == width, "LAYER", f"layer {index} takes {n_in} values, {previous} {width}"
+        )
+        problems.require(
+            layer.weight.dtype == file.dtype,
+            "LAYER",
+            f"layer {index} is {layer.weight.dtype}, layer 0 is {file.dtype}: expected one type",
+        )
+        width, previous = n_out, f"layer {index} gives"
+    problems.require(
+        width == len(file.outputs),
+        "LAYER",
+        f"the last layer gives {width} values, the model has {len(file.outputs)} outputs",
+    )
+    problems.require(
+        file.layers[-1].activation == "identity",
+        "LAYER",
+        f"the last layer has the activation {file.layers[-1].activation!r}, expected 'identity'",
+    )
+
+
+def _check_pairs(file: ModelFile, problems: Problems) -> None:
+    d = len(file.inputs)
+    for index, (i, j) in enumerate(file.pairs):
+        problems.require(
+            0 <= i <= j < d,
+            "RESIDUAL",
+            f"second derivative {index} is by inputs ({i}, {j}), expected i <= j < {d}",
+        )
+        problems.require(
+            (i, j) not in file.pairs[:index],
+            "RESIDUAL",
+            f"second derivative {index} by inputs ({i}, {j}) is listed twice",
+        )
+
+
+def _check_equations(file: ModelFile, problems: Problems) -> None:
+    d, m = len(file.inputs), len(file.outputs)
+    data = file.baseline.data if file.baseline is not None else None
+    columns = data.shape[1] if data is not None and data.ndim == 2 else 0
+    caps: dict[str, tuple[int, int]] = {
+        "coordinate": (d, 1),
+        "value": (m, 1),
+        "first": (m, d),
+        "second": (m, len(file.pairs)),
+        "parameter": (len(file.parameters), 1),
+        "data": (columns, 1),
+    }
+    for equation in file.equations:
+        for number, term in enumerate(equation.terms):
+            for factor in term.factors:
+                _check_factor(problems, factor, caps, f"term {number} of {equation.name!r}")
+
+
+def _check_factor(
+    problems: Problems, factor: Factor, caps: Mapping[str, tuple[int, int]], where: str
+) -> None:
+    for name, index, cap in zip("ab", (factor.a, factor.b), caps[factor.kind], strict=True):
+        problems.require(
+            index < cap,
+            "RESIDUAL",
+            f"{where}: index {name} of a {factor.kind} factor is {index}, the model has {cap}",
+        )
+
+
+def _check_baseline(file: ModelFile, baseline: Baseline, problems: Problems) -> None:
+    d, m = len(file.inputs), len(file.outputs)
+    for role, table in baseline.tables().items():
+        columns = {"points": d, "data": table.shape[1]}.get(role, m)
+        problems.require(
+            table.shape[1] == columns,
+            "BASELINE",
+            f"baseline table {role} has {table.shape[1]} columns, the model has {columns}",
+        )
+
+
+def card_bytes(card: object) -> bytes:
+    """The card as canonical JSON (sorted keys, compact, UTF-8). Raises FormatError (CARD)."""
+    if not isinstance(card, Mapping):
+        raise FormatError("CARD", f"the card is {type(card).__name__}, expected a JSON object")
+    try:
+        text = json.dumps(
+            dict(card), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        data = text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError("CARD", f"the card does not go into JSON: {error}") from error
+    if len(data) > MAX_CARD_BYTES:
+        raise FormatError(
+            "TOO_LARGE", f"the card takes {len(data)} bytes, the cap is {MAX_CARD_BYTES}"
+        )
+    return data
+
+
+def parse_card(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`. Raises FormatError (CARD)."""
+    try:
+        card = json.loads(data.decode(), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise FormatError("CARD", f"the card is not JSON: {error}") from error
+    if not isinstance(card, dict):
+        raise FormatError("CARD", f"the card is a JSON {type(card).__name__}, expected an object")
+    return card
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    counts = Counter(key for key, _ in pairs)
+    twice = [key for key, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f"key {twice[0]!r} appears twice in one object")
+    return dict(pairs)
