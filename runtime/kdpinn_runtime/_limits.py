@@ -1,4 +1,4 @@
-"""Caps of the format, version 1. A file beyond any of them is refused with TOO_LARGE."""
+"""Caps of the format, version 1. Beyond them: RECORD for counts, TOO_LARGE for sizes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ MAX_EQUATIONS = 16
 MAX_TERMS = 256
 MAX_FACTORS = 10
 MAX_DATA_COLUMNS = 16
+MAX_ROLES = 5
 MAX_BASELINE_POINTS = 2**20
 MAX_TARGETS = 16
 MAX_TARGET_POINTS = 2**24

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ._baseline import Array, Baseline
+from ._card import card_bytes, parse_card
 from ._limits import (
-    MAX_BASELINE_POINTS,
-    MAX_CARD_BYTES,
-    MAX_DATA_COLUMNS,
     MAX_EQUATIONS,
     MAX_INPUTS,
     MAX_LAYERS,
@@ -38,90 +35,6 @@ from ._parts import (
     is_finite,
 )
 from ._refusals import FormatError, Problems
-
-Array = NDArray[np.float64]
-
-ROLES = ("points", "reference", "teacher", "expected", "data")
-"""Tables of the baseline; the position plus one is the role in the file."""
-LIMITED_ROLES = ("reference", "teacher", "expected")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Baseline:
-    """What `verify` replays on a device; n points, d inputs, m outputs, c data columns.
-
-    points (n, d), each value exact in float32, so that both arithmetics see the same input;
-    expected (n, m): the model's own outputs from the stored weights, in float64 arithmetic;
-    reference (n, m): the true solution; teacher (n, m): the teacher's outputs; data (n, c):
-    source terms and the like for the equations. All float64, finite, copied, read-only.
-    limits: for each of reference and teacher present, the permitted relative L2 error over all
-    outputs; for expected, the permitted max |difference| relative to the largest |expected|.
-    Raises FormatError (BASELINE, VALUE, TOO_LARGE).
-    """
-
-    points: Array
-    expected: Array
-    reference: Array | None = None
-    teacher: Array | None = None
-    data: Array | None = None
-    limits: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        problems = Problems()
-        for role, array in self.tables().items():
-            table = frozen_array(array, np.float64)
-            object.__setattr__(self, role, table)
-            _check_table(problems, role, table)
-        problems.raise_if_any("baseline")
-        rows = {role: len(table) for role, table in self.tables().items()}
-        problems.require(
-            len(set(rows.values())) == 1,
-            "BASELINE",
-            f"tables have different numbers of rows: {rows}, expected one row per point",
-        )
-        inexact = np.argwhere(self.points.astype(np.float32) != self.points)
-        if len(inexact):
-            at = inexact[0].tolist()
-            problems.add(
-                "BASELINE",
-                f"points{at} = {self.points[tuple(at)]!r} is not exact in float32: "
-                "round the points to float32 before anything is computed from them",
-            )
-        self._check_limits(problems)
-        problems.raise_if_any("baseline")
-
-    def _check_limits(self, problems: Problems) -> None:
-        object.__setattr__(self, "limits", dict(self.limits))
-        wanted = [role for role in LIMITED_ROLES if role in self.tables()]
-        problems.require(
-            sorted(self.limits) == sorted(wanted),
-            "BASELINE",
-            f"limits are given for {sorted(self.limits)}, expected for {sorted(wanted)}",
-        )
-        for role, limit in self.limits.items():
-            problems.require(
-                is_finite(limit) and limit >= 0,
-                "VALUE",
-                f"limit of {role} is {limit!r}, expected a finite number >= 0",
-            )
-
-    def tables(self) -> dict[str, Array]:
-        """The tables present, by role, in the order of the file."""
-        return {role: getattr(self, role) for role in ROLES if getattr(self, role) is not None}
-
-
-def _check_table(problems: Problems, role: str, table: Array) -> None:
-    if table.ndim != 2 or table.size == 0:
-        problems.add("BASELINE", f"{role} has shape {table.shape}, expected (points, columns)")
-        return
-    problems.require(
-        len(table) <= MAX_BASELINE_POINTS,
-        "TOO_LARGE",
-        f"{role} has {len(table)} rows, the cap is {MAX_BASELINE_POINTS}",
-    )
-    bad = np.argwhere(~np.isfinite(table))
-    if len(bad):
-        problems.add("VALUE", f"{role}{bad[0].tolist()} is not finite")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,14 +95,12 @@ class ModelFile:
                         f"one number per {side}",
                     )
                     continue
-                # A zero output scale is a constant model: odd, but well defined.
-                zero_allowed = (side, what) != ("input", "scale")
                 for variable, number in zip(variables, array, strict=True):
                     problems.require(
-                        bool(np.isfinite(number)) and (zero_allowed or number != 0.0),
+                        bool(np.isfinite(number)) and (what == "shift" or number != 0.0),
                         "VALUE",
                         f"{side}_{what} of {variable.name!r} is {number}, expected a finite "
-                        + ("number" if zero_allowed else "number other than 0"),
+                        + ("number" if what == "shift" else "number other than 0"),
                     )
 
     @property
@@ -210,7 +121,6 @@ class ModelFile:
 
 def _check_counts(file: ModelFile, problems: Problems) -> None:
     terms = [term for equation in file.equations for term in equation.terms]
-    data = file.baseline.data if file.baseline is not None else None
     for name, count, cap in (
         ("inputs", len(file.inputs), MAX_INPUTS),
         ("outputs", len(file.outputs), MAX_OUTPUTS),
@@ -220,9 +130,8 @@ def _check_counts(file: ModelFile, problems: Problems) -> None:
         ("equations", len(file.equations), MAX_EQUATIONS),
         ("terms", len(terms), MAX_TERMS),
         ("targets", len(file.targets), MAX_TARGETS),
-        ("data columns", data.shape[1] if data is not None else 0, MAX_DATA_COLUMNS),
     ):
-        problems.require(count <= cap, "TOO_LARGE", f"{count} {name}, the cap is {cap}")
+        problems.require(count <= cap, "RECORD", f"{count} {name}, the cap is {cap}")
         if name in ("inputs", "outputs", "layers"):
             problems.require(count > 0, "RECORD", f"no {name}: a model needs at least one")
 
@@ -333,40 +242,3 @@ def _check_baseline(file: ModelFile, baseline: Baseline, problems: Problems) -> 
             "BASELINE",
             f"baseline table {role} has {table.shape[1]} columns, the model has {columns}",
         )
-
-
-def card_bytes(card: object) -> bytes:
-    """The card as canonical JSON (sorted keys, compact, UTF-8). Raises FormatError (CARD)."""
-    if not isinstance(card, Mapping):
-        raise FormatError("CARD", f"the card is {type(card).__name__}, expected a JSON object")
-    try:
-        text = json.dumps(
-            dict(card), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
-        data = text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FormatError("CARD", f"the card does not go into JSON: {error}") from error
-    if len(data) > MAX_CARD_BYTES:
-        raise FormatError(
-            "TOO_LARGE", f"the card takes {len(data)} bytes, the cap is {MAX_CARD_BYTES}"
-        )
-    return data
-
-
-def parse_card(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`. Raises FormatError (CARD)."""
-    try:
-        card = json.loads(data.decode(), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise FormatError("CARD", f"the card is not JSON: {error}") from error
-    if not isinstance(card, dict):
-        raise FormatError("CARD", f"the card is a JSON {type(card).__name__}, expected an object")
-    return card
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    counts = Counter(key for key, _ in pairs)
-    twice = [key for key, count in counts.items() if count > 1]
-    if twice:
-        raise ValueError(f"key {twice[0]!r} appears twice in one object")
-    return dict(pairs)

@@ -229,7 +229,7 @@ class Term:
 class Equation:
     """residual = sum of the terms; `limit` is its permitted RMS over the baseline points.
 
-    Raises FormatError (NAME, RESIDUAL, VALUE, TOO_LARGE).
+    Raises FormatError (NAME, RESIDUAL, VALUE, RECORD).
     """
 
     name: str
@@ -247,7 +247,7 @@ class Equation:
         )
         problems.require(
             len(self.terms) <= MAX_TERMS,
-            "TOO_LARGE",
+            "RECORD",
             f"equation {self.name!r} has {len(self.terms)} terms, the cap is {MAX_TERMS}",
         )
         problems.require(

@@ -6,11 +6,11 @@ REFUSALS: dict[str, str] = {
     "TRUNCATED": "the file is shorter than it has to be",
     "MAGIC": "not a kdp file",
     "VERSION": "format version not supported",
-    "TOO_LARGE": "a size or a count is beyond its cap",
+    "TOO_LARGE": "a size is beyond its cap",
     "SIZES": "the section sizes do not add up to the file",
     "DIGEST": "the content does not match its SHA-256",
     "PADDING": "a byte that has to be zero is not",
-    "RECORD": "a record of the program is unknown, missing, or out of order",
+    "RECORD": "a record of the program is unknown, missing, one too many, or out of order",
     "NAME": "a name or a unit is malformed or taken",
     "VALUE": "a number is out of range or not finite",
     "TENSOR": "a tensor has a wrong place, size or shape",
@@ -20,9 +20,11 @@ REFUSALS: dict[str, str] = {
     "BASELINE": "the baseline is malformed",
     "UNSUPPORTED": "a kind of record is reserved for a later version",
     "CARD": "the card is not a JSON object",
-    "ALIGN": "the bytes are not 8-aligned in memory",
+    "MISALIGNED": "the bytes are not 8-aligned in memory (C only)",
 }
 """Code -> what it means, in the order in which a reader checks. The C core has the same codes."""
+
+_LISTED = 12  # problems spelled out in a message; a damaged program can have thousands
 
 _ORDER = {code: position for position, code in enumerate(REFUSALS)}
 
@@ -46,7 +48,7 @@ class FormatError(ValueError):
         self.problems = ((code, message),) if problems is None else problems
 
     def __str__(self) -> str:
-        return f"{self.message} [{self.code}]"
+        return self.message if len(self.problems) > 1 else f"{self.message} [{self.code}]"
 
 
 class Problems:
@@ -82,5 +84,7 @@ class Problems:
         code = min(found, key=lambda problem: _ORDER[problem[0]])[0]
         if len(found) == 1:
             raise FormatError(code, found[0][1], found)
-        listed = "".join(f"\n  - {message} [{each}]" for each, message in found)
-        raise FormatError(code, f"{len(found)} problems:{listed}\n ", found)
+        lines = [f"{message} [{each}]" for each, message in found[:_LISTED]]
+        if len(found) > _LISTED:
+            lines.append(f"and {len(found) - _LISTED} more")
+        raise FormatError(code, "\n  - ".join([f"{len(found)} problems:", *lines]), found)

@@ -5,7 +5,8 @@ The layout is described in `docs/format.md`. Everything here is numpy and the st
 
 from __future__ import annotations
 
-from ._model_file import LIMITED_ROLES, ROLES, Baseline, ModelFile
+from ._baseline import LIMITED_ROLES, ROLES, Baseline
+from ._model_file import ModelFile
 from ._parts import (
     ACTIVATIONS,
     DEFAULT_TARGETS,
@@ -19,7 +20,9 @@ from ._parts import (
     Term,
     Variable,
 )
+from ._reader import read, unpack
 from ._refusals import REFUSALS, FormatError
+from ._writer import pack, write
 
 __all__ = [
     "ACTIVATIONS",
@@ -39,4 +42,8 @@ __all__ = [
     "Target",
     "Term",
     "Variable",
+    "pack",
+    "read",
+    "unpack",
+    "write",
 ]

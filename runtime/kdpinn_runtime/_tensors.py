@@ -1,0 +1,199 @@
+"""Read the tensors, and make the parts that hold them: layers and baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._baseline import LIMITED_ROLES, ROLES, Baseline
+from ._limits import MAX_BASELINE_POINTS, MAX_WIDTH
+from ._parts import ACTIVATIONS, Layer
+from ._program import Fields, Program
+from ._records import BASELINE_SECTION, DTYPES, RESERVED_DTYPES, TENSORS_SECTION, padded
+from ._refusals import FormatError, Problems
+
+Tensors = list[NDArray[Any]]
+
+
+def parse_tensors(program: Program, tensors: bytes, baseline: bytes) -> Tensors:
+    """Every tensor of the program, (rows, cols), as a view of its section, by index.
+
+    Raises FormatError (PADDING, TENSOR, DTYPE).
+    """
+    sections = (tensors, baseline)
+    problems, ends = Problems(), [0, 0]
+    for index, fields in enumerate(program.tensors):
+        if fields["section"] >= len(sections):
+            problems.add(
+                "TENSOR", f"tensor {index} lies in section {fields['section']}, expected 0 or 1"
+            )
+            continue
+        _check_dtype(problems, index, fields)
+        section = sections[fields["section"]]
+        _check_place(problems, index, fields, ends[fields["section"]], section)
+        ends[fields["section"]] = fields["offset"] + fields["bytes"]
+    for number, (section, end) in enumerate(zip(sections, ends, strict=True)):
+        problems.require(
+            len(section) == end,
+            "TENSOR",
+            f"section {number} has {len(section)} bytes, its tensors end at byte {end}",
+        )
+    problems.raise_if_any()
+    return [_array(fields, sections[fields["section"]]) for fields in program.tensors]
+
+
+def _check_dtype(problems: Problems, index: int, fields: Fields) -> None:
+    code = fields["dtype"]
+    if code not in DTYPES:
+        name = RESERVED_DTYPES.get(code, "unknown")
+        problems.add(
+            "DTYPE",
+            f"tensor {index} has the number type {code} ({name}), this runtime reads 1 (f32) and "
+            "2 (f64): update it, or export the model in one of them",
+        )
+        return
+    rows, cols, size = fields["rows"], fields["cols"], fields["bytes"]
+    problems.require(
+        rows <= MAX_BASELINE_POINTS and cols <= MAX_WIDTH,
+        "TOO_LARGE",
+        f"tensor {index} has the shape ({rows}, {cols}), the caps are "
+        f"({MAX_BASELINE_POINTS}, {MAX_WIDTH})",
+    )
+    expected = rows * cols * np.dtype(DTYPES[code]).itemsize
+    problems.require(
+        rows > 0 and cols > 0 and size == expected,
+        "TENSOR",
+        f"tensor {index} of shape ({rows}, {cols}) claims {size} bytes, expected {expected} > 0",
+    )
+
+
+def _check_place(problems: Problems, index: int, fields: Fields, end: int, section: bytes) -> None:
+    start, stop = fields["offset"], fields["offset"] + fields["bytes"]
+    where = f"tensor {index} claims bytes [{start}, {stop}) of section {fields['section']}"
+    problems.require(
+        start == padded(end), "TENSOR", f"{where}, expected to start at byte {padded(end)}"
+    )
+    problems.require(
+        stop <= len(section), "TENSOR", f"{where}, which has {len(section)}: it was cut off"
+    )
+    if start == padded(end):
+        problems.require(
+            not any(section[end:start]),
+            "PADDING",
+            f"bytes [{end}, {start}) of section {fields['section']} are not all zero",
+        )
+
+
+def _check_use(
+    problems: Problems, program: Program, section: int, used: list[int], code: str
+) -> None:
+    """A section's tensors are used in order, each once: no hidden content, one way to store."""
+    stored = [k for k, fields in enumerate(program.tensors) if fields["section"] == section]
+    problems.require(
+        used == stored,
+        code,
+        f"the tensors {used} are used, section {section} holds {stored}: expected each one once "
+        "and in order",
+    )
+
+
+def _array(fields: Fields, section: bytes) -> NDArray[Any]:
+    shape = fields["rows"], fields["cols"]
+    dtype = np.dtype(DTYPES[fields["dtype"]])
+    flat = np.frombuffer(section, dtype, count=shape[0] * shape[1], offset=fields["offset"])
+    return flat.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def build_layers(problems: Problems, program: Program, tensors: Tensors) -> tuple[Layer, ...]:
+    """The layers that can be made; what is wrong with the others is noted."""
+    made = []
+    used = [fields[name] for fields in program.dense for name in ("weight", "bias")]
+    _check_use(problems, program, TENSORS_SECTION, used, "LAYER")
+    for index, fields in enumerate(program.dense):
+        try:
+            made.append(_layer(fields, program.tensors, tensors))
+        except FormatError as error:
+            problems.extend(error, f"layer {index}")
+    return tuple(made)
+
+
+def _layer(fields: Fields, records: list[Fields], tensors: Tensors) -> Layer:
+    problems = Problems()
+    n_in, n_out = fields["n_in"], fields["n_out"]
+    for role, cols in (("weight", n_in), ("bias", 1)):
+        index = fields[role]
+        shape = tensors[index].shape if index < len(tensors) else None
+        section = records[index]["section"] if index < len(tensors) else None
+        problems.require(
+            shape == (n_out, cols) and section == TENSORS_SECTION,
+            "LAYER",
+            f"the {role} is tensor {index} of shape {shape} in section {section}, expected "
+            f"({n_out}, {cols}) in section {TENSORS_SECTION}",
+        )
+    problems.require(
+        fields["activation"] < len(ACTIVATIONS),
+        "LAYER",
+        f"the activation is {fields['activation']}, expected 0 .. {len(ACTIVATIONS) - 1} "
+        f"({', '.join(ACTIVATIONS)})",
+    )
+    problems.raise_if_any()
+    return Layer(
+        weight=tensors[fields["weight"]],
+        bias=tensors[fields["bias"]][:, 0],
+        activation=ACTIVATIONS[fields["activation"]],
+    )
+
+
+def build_baseline(problems: Problems, program: Program, tensors: Tensors) -> Baseline | None:
+    """The baseline, or None where the file has none; what is wrong with it is noted."""
+    found = Problems()
+    used = [fields["tensor"] for fields in program.baseline]
+    _check_use(found, program, BASELINE_SECTION, used, "BASELINE")
+    if not program.baseline and not found:
+        return None
+    roles = [fields["role"] for fields in program.baseline]
+    found.require(
+        all(1 <= role <= len(ROLES) for role in roles) and roles == sorted(set(roles)),
+        "BASELINE",
+        f"the tables have the roles {roles}, expected ascending ones of 1 .. {len(ROLES)}",
+    )
+    tables: dict[str, NDArray[Any]] = {}
+    limits: dict[str, float] = {}
+    for index, fields in enumerate(program.baseline):
+        _check_table(found, index, fields, program.tensors)
+        if found:
+            continue
+        role = ROLES[fields["role"] - 1]
+        tables[role] = tensors[fields["tensor"]]
+        if role in LIMITED_ROLES:
+            limits[role] = fields["limit"]
+        else:
+            found.require(
+                fields["limit"] == 0.0,
+                "VALUE",
+                f"table {role} has the limit {fields['limit']}, expected 0: nothing is compared",
+            )
+    found.require(
+        bool(found) or {"points", "expected"} <= tables.keys(),
+        "BASELINE",
+        f"there are tables for {sorted(tables)}, expected at least points and expected",
+    )
+    try:
+        found.raise_if_any("baseline")
+        return Baseline(**tables, limits=limits)
+    except FormatError as error:
+        problems.extend(error)
+        return None
+
+
+def _check_table(problems: Problems, index: int, fields: Fields, records: list[Fields]) -> None:
+    tensor = fields["tensor"]
+    record = records[tensor] if tensor < len(records) else {"section": None, "dtype": None}
+    problems.require(
+        record["section"] == BASELINE_SECTION and record["dtype"] == 2,
+        "BASELINE",
+        f"table {index} is tensor {tensor} of number type {record['dtype']} in section "
+        f"{record['section']}, expected number type 2 (f64) in section {BASELINE_SECTION}",
+    )
