@@ -1,8 +1,21 @@
-"""Which derivatives of a network are wanted, and their propagation through it."""
+"""Derivatives of a network by forward Taylor propagation, all channels in one pass.
+
+Rules and their derivation: docs/derivations/jets.md. The torch version here is the reference and
+the path for GPUs; a plain float64 network on a CPU goes through `kdpinn_runtime.reverse`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from kdpinn import native_jets
+from kdpinn.networks import ACTIVATIONS, MLP
+
+Backend = Literal["auto", "torch", "native"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +67,121 @@ class JetSpec:
         if pair not in self.pairs:
             raise ValueError(f"Second derivative {pair} is not among the pairs {self.pairs}.")
         return self.pairs.index(pair)
+
+
+def network_jets(
+    network: MLP,
+    theta: Tensor,
+    x: Tensor,
+    spec: JetSpec,
+    scale: Tensor,
+    backend: Backend = "auto",
+) -> Tensor:
+    """Jets of the network's raw outputs with respect to the physical coordinates.
+
+    Args:
+        network: m outputs, `spec.d` inputs.
+        theta: (P,), parameters; the result is differentiable with respect to them.
+        x: (N, d), *normalized* coordinates.
+        spec: the derivatives wanted.
+        scale: (d,), d(normalized coordinate) / d(physical coordinate).
+        backend: "auto" takes the native kernels where they apply, else torch.
+    Returns:
+        (K, N, m) in the channel order of `spec`.
+    Raises:
+        ValueError: shapes that do not fit, or "native" where it does not apply.
+    """
+    _check(network, x, spec, scale)
+    if _use_native(theta, x, backend):
+        call = native_jets.Call(network, x, scale, spec.order, spec.pairs, spec.channels)
+        return native_jets.jets(call, theta)
+    return _forward(network, theta, x, spec, scale)[-1][1]
+
+
+def jets_jacobian(
+    network: MLP,
+    theta: Tensor,
+    x: Tensor,
+    spec: JetSpec,
+    scale: Tensor,
+    seed: Tensor,
+    backend: Backend = "auto",
+) -> Tensor:
+    """Derivative of one scalar per point by the parameters, all points in one pass.
+
+    With the scalars s_n = sum over k, m of seed[k, n, m] * jet[k, n, m], the result is
+    d s_n / d theta_p.
+
+    Args:
+        seed: (K, N, m). The other arguments are those of `network_jets`.
+    Returns:
+        (P, N), parameters first.
+    """
+    _check(network, x, spec, scale)
+    if _use_native(theta, x, backend):
+        call = native_jets.Call(network, x, scale, spec.order, spec.pairs, spec.channels)
+        return native_jets.jacobian(call, theta, seed)
+    layers = _forward(network, theta.detach().requires_grad_(), x, spec, scale)
+    outputs = [z for _, z in layers]
+    gradients = torch.autograd.grad(outputs[-1], outputs, grad_outputs=seed)
+    rows: list[Tensor] = []
+    for (a, _), g in zip(layers, gradients, strict=True):
+        weight = torch.einsum("kno,kni->oin", g, a.detach())
+        rows += [weight.reshape(-1, x.shape[0]), g[0].T]
+    return torch.cat(rows)
+
+
+def _forward(
+    network: MLP, theta: Tensor, x: Tensor, spec: JetSpec, scale: Tensor
+) -> list[tuple[Tensor, Tensor]]:
+    """Input and pre-activation channels (a (K, N, n_in), z (K, N, n_out)) of each layer."""
+    a = _seed(x, spec, scale)
+    layers: list[tuple[Tensor, Tensor]] = []
+    for weight, bias in network.unpack(theta):
+        if layers:
+            a = _activate(layers[-1][1], network.activation, spec)
+        z = a @ weight.T
+        z = torch.cat([z[:1] + bias, z[1:]])
+        layers.append((a, z))
+    return layers
+
+
+def _seed(x: Tensor, spec: JetSpec, scale: Tensor) -> Tensor:
+    """Channels of the normalized coordinates themselves, (K, N, d)."""
+    a = x.new_zeros(spec.channels, *x.shape)
+    a[0] = x
+    if spec.order > 0:
+        for i in range(spec.d):
+            a[1 + i, :, i] = scale[i]
+    return a
+
+
+def _activate(z: Tensor, activation: str, spec: JetSpec) -> Tensor:
+    """Channels of s(z): s, s' z_i, and s' z_ij + s'' z_i z_j (docs/derivations/jets.md)."""
+    value, first, second = ACTIVATIONS[activation](z[0], spec.order)
+    channels = [value[None]]
+    if first is not None:
+        channels.append(first * z[1 : 1 + spec.d])
+    if first is not None and second is not None and spec.pairs:
+        left = z[[1 + i for i, _ in spec.pairs]]
+        right = z[[1 + j for _, j in spec.pairs]]
+        channels.append(first * z[1 + spec.d :] + second * (left * right))
+    return torch.cat(channels)
+
+
+def _check(network: MLP, x: Tensor, spec: JetSpec, scale: Tensor) -> None:
+    d = network.sizes[0]
+    if spec.d != d or x.dim() != 2 or x.shape[1] != d or scale.shape != (d,):
+        raise ValueError(
+            f"Jets of a network with {d} inputs need x (N, {d}), scale ({d},) and a spec with "
+            f"d = {d}, got x {tuple(x.shape)}, scale {tuple(scale.shape)}, spec.d = {spec.d}."
+        )
+
+
+def _use_native(theta: Tensor, x: Tensor, backend: Backend) -> bool:
+    if backend == "torch":
+        return False
+    reason = native_jets.unavailable(theta, x)
+    if backend == "native" and reason:
+        raise ValueError(f"Native jets do not apply: {reason} Use backend 'auto' or 'torch'.")
+    return not reason

@@ -153,9 +153,9 @@ def recipe_from_mapping(values: dict[str, object]) -> Recipe:
         if key in parts:
             value = _part(parts[key], value)
         elif key == "teacher":
-            value = _widths(value)
+            value = _sequence(value)
         elif key == "students":
-            value = tuple(_widths(widths) for widths in _sequence(value))
+            value = tuple(_sequence(widths) for widths in _sequence(value))
         arguments[key] = value
     return Recipe(**arguments)  # type: ignore[arg-type]
 
@@ -164,10 +164,6 @@ def _sequence(value: object) -> tuple[object, ...]:
     if not isinstance(value, (list, tuple)):
         raise ValueError(f"`Recipe` takes hidden widths as a list, got {value!r}.")
     return tuple(value)
-
-
-def _widths(value: object) -> tuple[int, ...]:
-    return tuple(width for width in _sequence(value) if isinstance(width, int))
 
 
 def _part(kind: type, value: object) -> object:

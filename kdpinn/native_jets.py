@@ -1,0 +1,111 @@
+"""Jets and their reverse pass through the native kernels: float64, CPU, plain networks."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kdpinn.networks import MLP
+
+
+class Call(NamedTuple):
+    """What one evaluation of `network_jets` is about, theta apart."""
+
+    network: MLP
+    x: Tensor
+    scale: Tensor
+    order: int
+    pairs: tuple[tuple[int, int], ...]
+    channels: int
+
+    def arguments(self, theta: Tensor) -> tuple[Any, ...]:
+        """The leading arguments of every function of `kdpinn_runtime.reverse`."""
+        pairs = np.asarray(self.pairs, dtype=np.int32).reshape(-1, 2)
+        x, scale = _array(self.x), _array(self.scale)
+        sizes, activation = self.network.sizes, self.network.activation
+        return sizes, activation, _array(theta), x, scale, pairs, self.order
+
+    def shape(self) -> tuple[int, int, int]:
+        """(K, N, m)."""
+        return self.channels, self.x.shape[0], self.network.sizes[-1]
+
+
+@cache
+def _module() -> ModuleType | None:
+    try:
+        return importlib.import_module("kdpinn_runtime.reverse")
+    except ImportError:
+        return None
+
+
+def unavailable(theta: Tensor, x: Tensor) -> str:
+    """Why the native kernels do not apply here; empty where they do."""
+    if theta.dtype != torch.float64 or x.dtype != torch.float64:
+        return f"they are float64, theta is {theta.dtype} and x {x.dtype}."
+    if theta.device.type != "cpu" or x.device.type != "cpu":
+        return f"they run on the CPU, theta is on {theta.device} and x on {x.device}."
+    if x.requires_grad:
+        return "they have no gradient with respect to x."
+    if _module() is None:
+        return "the module kdpinn_runtime.reverse is not installed."
+    return ""
+
+
+def jets(call: Call, theta: Tensor) -> Tensor:
+    """(K, N, m), differentiable once with respect to theta (P,)."""
+    return _NativeJets.apply(theta, call)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def jacobian(call: Call, theta: Tensor, seed: Tensor) -> Tensor:
+    """(P, N); see `kdpinn.jets.jets_jacobian`."""
+    out = torch.empty(call.network.parameters, call.x.shape[0], dtype=torch.float64)
+    module = _require()
+    threads = torch.get_num_threads()
+    module.jacobian(*call.arguments(theta), _array(seed), out.numpy(), threads=threads)
+    return out
+
+
+class _NativeJets(torch.autograd.Function):
+    """Forward pass, and a reverse pass that computes the forward pass again."""
+
+    @staticmethod
+    def forward(ctx: Any, theta: Tensor, call: Call) -> Tensor:
+        ctx.save_for_backward(theta)
+        ctx.call = call
+        out = torch.empty(call.shape(), dtype=torch.float64)
+        module = _require()
+        module.jets(*call.arguments(theta), out.numpy(), threads=torch.get_num_threads())
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, seed: Tensor) -> tuple[Tensor, None]:
+        (theta,) = ctx.saved_tensors
+        gradient = torch.empty_like(theta, memory_format=torch.contiguous_format)
+        _require().vjp(
+            *ctx.call.arguments(theta),
+            _array(seed),
+            gradient.numpy(),
+            threads=torch.get_num_threads(),
+        )
+        return gradient, None
+
+
+def _require() -> ModuleType:
+    module = _module()
+    if module is None:
+        raise ImportError("Native jets need kdpinn_runtime.reverse, which is not installed.")
+    return module
+
+
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    """C-contiguous view where there is one, else a copy."""
+    array: NDArray[np.float64] = tensor.detach().contiguous().numpy()
+    return array
