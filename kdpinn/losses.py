@@ -1,0 +1,175 @@
+"""Weighted sums of squared residuals over points, as objectives of a network's parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kdpinn.field import Field
+from kdpinn.jets import JetSpec, jets_jacobian, network_jets
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a finite number; the message names iteration and term."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One mean square: weight / N * sum over n of importance_n * |r(x_n)|^2.
+
+    Attributes:
+        name: as in logs and messages.
+        points: (N, d), physical coordinates.
+        spec: derivatives that the residual reads.
+        residual: channels (K, N, m) of the fields -> (N,) or (N, q). Data at the points (targets,
+            sources) are bound inside.
+        weight: >= 0.
+        importance: (N,) with mean about 1, or None: density wanted over density of the points.
+    """
+
+    name: str
+    points: Tensor
+    spec: JetSpec
+    residual: Callable[[Tensor], Tensor]
+    weight: float = 1.0
+    importance: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.points.dim() != 2 or self.points.shape[0] == 0:
+            raise ValueError(
+                f"Term '{self.name}' needs points (N, d), N >= 1, got {tuple(self.points.shape)}."
+            )
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"Term '{self.name}' needs a weight >= 0, got {self.weight}.")
+
+    def factor(self) -> Tensor:
+        """Factor on the residual, (N, 1) or (1, 1): sqrt(weight * importance / N)."""
+        mean = torch.tensor(self.weight / len(self.points), dtype=self.points.dtype)
+        if self.importance is None:
+            return mean.to(self.points.device).sqrt().view(1, 1)
+        return (mean * self.importance).sqrt()[:, None]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Terms of one spec, evaluated in one pass: z (N, d) normalized, rows [start, stop) each."""
+
+    spec: JetSpec
+    z: Tensor
+    parts: tuple[tuple[int, int, Term, Tensor], ...]
+
+
+class LeastSquares:
+    """f(theta) = r . r over all terms; the residual vector r is in the order of the terms' batches.
+
+    Args:
+        field: network and normalization; its theta is not used.
+        terms: distinct names; those of equal `spec` share one pass through the network.
+    """
+
+    def __init__(self, field: Field, terms: Sequence[Term]) -> None:
+        names = [term.name for term in terms]
+        if not terms or len(set(names)) != len(names):
+            raise ValueError(f"`LeastSquares` needs terms of distinct names, got {names}.")
+        self.field = field
+        self.terms = tuple(terms)
+        self._batches = tuple(
+            _batch(field, spec, [term for term in terms if term.spec == spec])
+            for spec in dict.fromkeys(term.spec for term in terms)
+        )
+
+    def value_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
+        """f and df/dtheta (P,). Values that are not finite are returned as they are."""
+        theta = theta.detach().requires_grad_()
+        total = sum((r.square().sum() for _, r in self._scaled(theta)), theta.new_zeros(()))
+        (gradient,) = torch.autograd.grad(total, theta)
+        return float(total.detach()), gradient
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        """r(theta), (rows,)."""
+        with torch.no_grad():
+            return torch.cat([r.reshape(-1) for _, r in self._scaled(theta)])
+
+    def term_values(self, theta: Tensor) -> dict[str, float]:
+        """Each term's share of f, by name."""
+        with torch.no_grad():
+            return {term.name: float(r.square().sum()) for term, r in self._scaled(theta)}
+
+    def residuals_and_jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """r (rows,) and d r_n / d theta_p as (P, rows)."""
+        rows: list[Tensor] = []
+        columns: list[Tensor] = []
+        for batch in self._batches:
+            leaf = self._channels(theta.detach(), batch).requires_grad_()
+            channels = self.field.denormalize(leaf)
+            width = 0
+            scaled = []
+            for start, stop, term, factor in batch.parts:
+                scaled.append(_scaled(term, channels[:, start:stop], factor))
+                width = max(width, scaled[-1].shape[1])
+            for q in range(width):
+                # Row n depends on the channels of point n alone: one reverse pass seeds them all.
+                used = [r[:, q] for r in scaled if r.shape[1] > q]
+                total = torch.cat(used).sum()
+                (seed,) = torch.autograd.grad(total, leaf, retain_graph=True)
+                jacobian = jets_jacobian(
+                    self.field.network, theta, batch.z, batch.spec, self.field.input_scale, seed
+                )
+                keep = [slice(a, b) for (a, b, _, _), r in _zip(batch, scaled) if r.shape[1] > q]
+                rows += [r.detach() for r in used]
+                columns += [jacobian[:, part] for part in keep]
+        return torch.cat(rows), torch.cat(columns, 1)
+
+    def check(self, theta: Tensor, iteration: int) -> None:
+        """Raise `TrainingDiverged` naming the terms that are not finite at theta, if any."""
+        bad = [name for name, value in self.term_values(theta).items() if not math.isfinite(value)]
+        if bad:
+            raise TrainingDiverged(
+                f"The loss is not finite at iteration {iteration}: term {', '.join(bad)}. The last "
+                "good state is kept. Lower the learning rate, or look for a division by zero or "
+                "a root of a negative number in that term."
+            )
+
+    def _channels(self, theta: Tensor, batch: _Batch) -> Tensor:
+        field = self.field
+        return network_jets(field.network, theta, batch.z, batch.spec, field.input_scale)
+
+    def _scaled(self, theta: Tensor) -> list[tuple[Term, Tensor]]:
+        """Each term with its scaled residuals (N, q)."""
+        result: list[tuple[Term, Tensor]] = []
+        for batch in self._batches:
+            channels = self.field.denormalize(self._channels(theta, batch))
+            for start, stop, term, factor in batch.parts:
+                alone = len(batch.parts) == 1
+                part = channels if alone else channels[:, start:stop]
+                result.append((term, _scaled(term, part, factor)))
+        return result
+
+
+def _batch(field: Field, spec: JetSpec, terms: list[Term]) -> _Batch:
+    parts, start = [], 0
+    for term in terms:
+        parts.append((start, start + len(term.points), term, term.factor()))
+        start += len(term.points)
+    z = field.normalize(torch.cat([term.points for term in terms])).contiguous()
+    return _Batch(spec, z, tuple(parts))
+
+
+def _scaled(term: Term, channels: Tensor, factor: Tensor) -> Tensor:
+    """sqrt(weight / N) r, (N, q)."""
+    residual = term.residual(channels)
+    n = channels.shape[1]
+    if residual.shape[:1] != (n,) or residual.dim() > 2:
+        raise ValueError(
+            f"The residual of term '{term.name}' has shape ({n},) or ({n}, q) at {n} points, "
+            f"got {tuple(residual.shape)}."
+        )
+    return (residual if residual.dim() == 2 else residual[:, None]) * factor
+
+
+def _zip(batch: _Batch, scaled: list[Tensor]) -> list[tuple[tuple[int, int, Term, Tensor], Tensor]]:
+    return list(zip(batch.parts, scaled, strict=True))

@@ -1,0 +1,115 @@
+"""A problem's equation and conditions as terms of a least-squares objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from kdpinn.field import Field
+from kdpinn.geometry import FloatArray
+from kdpinn.jets import JetSpec
+from kdpinn.losses import LeastSquares, Term
+from kdpinn.problems.condition import Condition
+from kdpinn.problems.problem import Problem
+from kdpinn.sampling import interior, on_faces, residual_adaptive
+
+EQUATION_TERM = "equation"
+DATA_TERM = "reference"
+
+
+def equation_term(
+    problem: Problem, points: Tensor, weight: float = 1.0, importance: Tensor | None = None
+) -> Term:
+    """Mean square of the equation at points (N, d); of the misfit to the reference without one."""
+    if problem.residual is None:
+        return _reference_term(problem, points, weight, importance)
+    spec = problem.spec()
+    residual = _residual(problem, points, spec, None)
+    return Term(
+        name=EQUATION_TERM,
+        points=points,
+        spec=spec,
+        residual=residual,
+        weight=weight,
+        importance=importance,
+    )
+
+
+def condition_terms(problem: Problem, points_per_face: int, seed: int) -> list[Term]:
+    """One term per condition, with its own weight, on points that cover its faces."""
+    terms: list[Term] = []
+    for k, condition in enumerate(problem.conditions):
+        count = points_per_face * len(condition.on)
+        points = on_faces(problem.domain, condition.on, count, seed=seed + 1000 * k)
+        spec = problem.spec(condition)
+        terms.append(
+            Term(
+                name=condition.name,
+                points=points,
+                spec=spec,
+                residual=_residual(problem, points, spec, condition),
+                weight=condition.weight,
+            )
+        )
+    return terms
+
+
+def residual_magnitude(problem: Problem, field: Field) -> Callable[[Tensor], Tensor]:
+    """|r| of the equation as a function of points (n, d) -> (n,), over all equations."""
+
+    def magnitude(points: Tensor) -> Tensor:
+        term = equation_term(problem, points)
+        with torch.no_grad():
+            residual = term.residual(field.jets(points, term.spec))
+        return residual.abs() if residual.dim() == 1 else residual.norm(dim=1)
+
+    return magnitude
+
+
+def adaptive_points(problem: Problem, field: Field, n: int, seed: int) -> Tensor:
+    """Collocation points (n, d): half uniform, half where the field's residual is large."""
+    generator = torch.Generator().manual_seed(seed)
+    magnitude = residual_magnitude(problem, field)
+    return residual_adaptive(problem.domain, n, magnitude, generator=generator)
+
+
+def held_out(
+    problem: Problem, field: Field, n: int, points_per_face: int, weight: float, seed: int
+) -> LeastSquares:
+    """The objective that judges: n Sobol points and condition points that nothing trains on."""
+    points = interior(problem.domain, n, seed=seed)
+    terms = [equation_term(problem, points, weight)]
+    return LeastSquares(field, terms + condition_terms(problem, points_per_face, seed + 1))
+
+
+def _residual(
+    problem: Problem, points: Tensor, spec: JetSpec, condition: Condition | None
+) -> Callable[[Tensor], Tensor]:
+    """Channels (K, N, m) at the points -> residuals (N,) or, for q equations, (N, q)."""
+    table = problem.data_at(points.numpy(), condition)
+    data = {name: torch.from_numpy(values) for name, values in table.items()}
+
+    def residual(channels: Tensor) -> Tensor:
+        values = list(
+            problem.residuals(problem.jet(points, channels, spec, data), condition).values()
+        )
+        return values[0] if len(values) == 1 else torch.stack(values, 1)
+
+    return residual
+
+
+def _reference_term(
+    problem: Problem, points: Tensor, weight: float, importance: Tensor | None
+) -> Term:
+    array: FloatArray = points.numpy()
+    target = torch.from_numpy(problem.reference_at(array))
+    return Term(
+        name=DATA_TERM,
+        points=points,
+        spec=JetSpec(points.shape[1], 0),
+        residual=lambda channels: channels[0] - target,
+        weight=weight,
+        importance=importance,
+    )
