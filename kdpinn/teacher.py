@@ -1,0 +1,144 @@
+"""Training a network on a problem's equation and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from kdpinn.field import Field
+from kdpinn.losses import LeastSquares
+from kdpinn.physics import adaptive_points, condition_terms, equation_term, held_out
+from kdpinn.problems.problem import Problem
+from kdpinn.recipe import Recipe, Training
+from kdpinn.stages import Stage, stages
+from kdpinn.train import Judge, Sampler, Settings, Trained, train
+
+# Offsets that keep the random numbers of different uses of one seed apart.
+HELD_OUT_SEED = 500_009
+CONDITION_SEED = 300_007
+DRAW_SEED = 100_003
+
+
+def train_teacher(
+    problem: Problem,
+    recipe: Recipe,
+    out_dir: Path | None = None,
+    seed: int | None = None,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> Trained:
+    """Train the recipe's teacher on the problem.
+
+    Args:
+        out_dir: takes teacher.checkpoint, teacher.jsonl and teacher.safetensors; None for none.
+        seed: of the initialization and the points; the recipe's if None.
+        resume: continue from teacher.checkpoint if it is there.
+        console: where the progress bar is drawn; None draws none.
+    Raises:
+        TrainingDiverged, Interrupted, ValueError: see `kdpinn.train.train`.
+    """
+    seed = recipe.seed if seed is None else seed
+    field = new_field(problem, recipe.teacher, recipe.activation, seed)
+    settings = settings_for("teacher", recipe, out_dir, seed, resume=resume, console=console)
+    return train_on_equation(problem, field, recipe.training, settings)
+
+
+def train_on_equation(
+    problem: Problem, field: Field, training: Training, settings: Settings
+) -> Trained:
+    """Train any field on the problem's equation and conditions; stores the result if asked."""
+    settings = replace(settings, check_every=training.check_every)
+    judge = judge_for(problem, field, training, settings.seed)
+    sample = sampler(problem, training, settings.seed)
+    trained = train(field, stages(training), sample, judge, settings)
+    save(trained, settings)
+    return trained
+
+
+def new_field(problem: Problem, hidden: tuple[int, ...], activation: str, seed: int) -> Field:
+    """Untrained field on the problem's domain."""
+    return Field.create(
+        inputs=problem.coordinates,
+        outputs=problem.fields,
+        lower=problem.domain.lower,
+        upper=problem.domain.upper,
+        hidden=hidden,
+        activation=activation,
+        generator=torch.Generator().manual_seed(seed),
+        problem=problem.name,
+    )
+
+
+def settings_for(
+    title: str,
+    recipe: Recipe,
+    out_dir: Path | None,
+    seed: int,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> Settings:
+    """Files and intervals of a training called `title`."""
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    return Settings(
+        title=title,
+        seed=seed,
+        checkpoint=None if out_dir is None else out_dir / f"{title}.checkpoint",
+        checkpoint_seconds=recipe.checkpoint_seconds,
+        log=None if out_dir is None else out_dir / f"{title}.jsonl",
+        resume=resume,
+        console=console,
+    )
+
+
+def sampler(problem: Problem, training: Training, seed: int) -> Sampler:
+    """Fixed condition points, and collocation points drawn anew where the residual is large."""
+    conditions = condition_terms(problem, training.condition_points, seed + CONDITION_SEED)
+
+    def sample(field: Field, stage: Stage, draw: int) -> LeastSquares:
+        points = adaptive_points(problem, field, stage.points, seed + DRAW_SEED * draw)
+        equation = equation_term(problem, points, training.residual_weight)
+        return LeastSquares(field, [equation, *conditions])
+
+    return sample
+
+
+def judge_for(problem: Problem, field: Field, training: Training, seed: int) -> Judge:
+    """Held-out objective, and the error on the evaluation grid where there is a reference."""
+    objective = held_out(
+        problem,
+        field,
+        training.held_out_points,
+        training.condition_points,
+        training.residual_weight,
+        seed + HELD_OUT_SEED,
+    )
+    return Judge(held_out=objective, error=error_against_reference(problem))
+
+
+def error_against_reference(problem: Problem) -> Callable[[Field], float] | None:
+    """Relative L2 error over the evaluation grid and all fields; None without a reference."""
+    if problem.reference is None:
+        return None
+    points = problem.evaluation_points()
+    reference = problem.reference_at(points)
+    norm = float(np.linalg.norm(reference))
+
+    def error(field: Field) -> float:
+        difference = float(np.linalg.norm(field.values(points) - reference))
+        return difference / norm if norm else difference
+
+    return error
+
+
+def save(trained: Trained, settings: Settings) -> None:
+    """Write the field beside the checkpoint, if there is one."""
+    if settings.checkpoint is not None:
+        trained.field.save(settings.checkpoint.with_suffix(".safetensors"))

@@ -1,0 +1,352 @@
+"""The training loop: stages, resampling, best state, log, checkpoints, interrupts, divergence."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from kdpinn import checkpoint
+from kdpinn.field import Field
+from kdpinn.losses import LeastSquares, TrainingDiverged
+from kdpinn.metrics import History
+from kdpinn.progress import Bar, Log, Row
+from kdpinn.stages import AnyState, Stage
+
+Sampler: TypeAlias = Callable[[Field, Stage, int], LeastSquares]
+"""(field so far, stage, number of the draw) -> objective; the same arguments, the same points."""
+
+MAX_FRUITLESS_DRAWS = 3
+"""A stage ends when on this many point sets in a row no step was possible."""
+
+logger = logging.getLogger(__name__)
+
+
+class Interrupted(RuntimeError):
+    """The user stopped the run; the message says how to go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """What a state is judged by.
+
+    Attributes:
+        held_out: objective on points that nothing trains on; the least value wins.
+        error: relative L2 error of a field, only shown and logged; None without a reference.
+    """
+
+    held_out: LeastSquares
+    error: Callable[[Field], float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a training is watched and stored.
+
+    Attributes:
+        title: "teacher", "student 10-10-10", ...
+        seed: recorded with the checkpoint: another seed is another run.
+        check_every: iterations between two looks.
+        checkpoint: file; None stores nothing.
+        checkpoint_seconds: wall time between two checkpoints, in s.
+        log: JSONL file; None for none.
+        resume: continue from the checkpoint if the file is there.
+        console: where the progress bar is drawn; None draws none.
+    """
+
+    title: str = "training"
+    seed: int = 0
+    check_every: int = 50
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 30.0
+    log: Path | None = None
+    resume: bool = False
+    console: Console | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """Outcome of a training.
+
+    Attributes:
+        field: the best state by the held-out objective.
+        held_out: its value there.
+        history: a row per look.
+        iterations, evaluations: over all stages (evaluations of the last optimizer only).
+        seconds: wall time over all sessions.
+        stopped: "done", "time", or what ended it early in words.
+    """
+
+    field: Field
+    held_out: float
+    history: History
+    iterations: int
+    seconds: float
+    stopped: str
+
+
+@dataclass(kw_only=True)
+class _Progress:
+    """All that changes; exactly this is in a checkpoint.
+
+    Attributes:
+        stage, done: number of the stage, iterations done in it.
+        total: iterations over all stages.
+        draw: number of point sets drawn.
+        fruitless: draws in a row without a step.
+        sampled: (P,), the parameters at the last draw: they and `draw` make the same points again.
+        optimizer: its state.
+        best, best_held_out: (P,) and its judgment.
+        rows: (k, 6), iteration, stage, seconds, loss, held-out, error.
+        seconds: wall time before this session.
+    """
+
+    stage: int = 0
+    done: int = 0
+    total: int = 0
+    draw: int = 0
+    fruitless: int = 0
+    sampled: Tensor
+    optimizer: AnyState
+    best: Tensor
+    best_held_out: float = math.inf
+    rows: Tensor
+    seconds: float = 0.0
+    stopped: str = "done"
+
+
+def train(
+    field: Field, stages: Sequence[Stage], sample: Sampler, judge: Judge, settings: Settings
+) -> Trained:
+    """Train the field through all stages and return the best state met.
+
+    Raises:
+        TrainingDiverged: the loss is not finite before any good state was met. Later the training
+            ends, and `Trained.stopped` holds the message.
+        Interrupted: on Ctrl-C, after a checkpoint.
+        ValueError: the checkpoint to resume from belongs to other settings.
+    """
+    if not stages:
+        raise ValueError("`train` needs at least one stage with iterations.")
+    return _Trainer(field, tuple(stages), sample, judge, settings).run()
+
+
+class _Trainer:
+    def __init__(
+        self,
+        field: Field,
+        stages: tuple[Stage, ...],
+        sample: Sampler,
+        judge: Judge,
+        settings: Settings,
+    ) -> None:
+        self.field, self.stages, self.sample = field, stages, sample
+        self.judge, self.settings = judge, settings
+        self.run_name = _run_name(field, stages, settings)
+        self.now = self._first_or_resumed()
+        self.log = Log(settings.log, keep=self.now.total if settings.resume else -1)
+        self.session_start = self.last_checkpoint = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        return self.now.seconds + time.monotonic() - self.session_start
+
+    def run(self) -> Trained:
+        total = sum(stage.iterations for stage in self.stages)
+        with Bar(self.settings.title, total, self.settings.console) as bar, _deferred() as asked:
+            try:
+                while self.now.stage < len(self.stages):
+                    self._run_stage(self.stages[self.now.stage], bar, asked)
+                    self._next_stage()
+            except TrainingDiverged as error:
+                if not math.isfinite(self.now.best_held_out):
+                    raise
+                logger.warning("%s: %s", self.settings.title, error)
+                self.now = replace(self.now, stage=len(self.stages), stopped=str(error))
+            except KeyboardInterrupt:
+                # Not from the deferred handler: the state may be torn, the last checkpoint is not.
+                raise self._interrupted() from None
+        self._store()
+        return self._outcome()
+
+    def _run_stage(self, stage: Stage, bar: Bar, asked: threading.Event) -> None:
+        objective = self._draw(stage) if self.now.done == 0 else self._same_points(stage)
+        while self.now.done < stage.iterations:
+            if self.elapsed > stage.until:
+                self.now.stopped = "time"
+                break
+            if self._draw_is_due(stage):
+                if self.now.fruitless >= MAX_FRUITLESS_DRAWS:
+                    break
+                objective = self._draw(stage)
+            self.now.optimizer = stage.optimizer.step(objective, self.now.optimizer)
+            self.now.done += 1
+            self.now.total += 1
+            stuck = bool(self.now.optimizer.stuck)
+            self._guard(objective)
+            last = self.now.done == stage.iterations or stuck
+            if last or self.now.total % self.settings.check_every == 0:
+                bar.show(self._look(stage, objective))
+            if stuck and not stage.resample_every:
+                break
+            self.now.fruitless = self.now.fruitless + 1 if stuck else 0
+            self._store_if_due()
+            if asked.is_set():
+                self._store()
+                raise self._interrupted()
+
+    def _draw_is_due(self, stage: Stage) -> bool:
+        if not stage.resample_every or self.now.done == 0:
+            return False
+        return self.now.done % stage.resample_every == 0 or bool(self.now.optimizer.stuck)
+
+    def _draw(self, stage: Stage) -> LeastSquares:
+        self.now.draw += 1
+        self.now.sampled = self.now.optimizer.theta.clone()
+        self.now.optimizer = stage.optimizer.renew(self.now.optimizer)
+        return self._same_points(stage)
+
+    def _same_points(self, stage: Stage) -> LeastSquares:
+        return self.sample(self.field.with_theta(self.now.sampled), stage, self.now.draw)
+
+    def _guard(self, objective: LeastSquares) -> None:
+        value = self.now.optimizer.value
+        if not math.isfinite(value):
+            objective.check(self.now.optimizer.theta, self.now.total)
+            raise TrainingDiverged(f"The loss is {value} at iteration {self.now.total}.")
+
+    def _look(self, stage: Stage, objective: LeastSquares) -> Row:
+        theta = self.now.optimizer.theta
+        residuals = self.judge.held_out.residuals(theta)
+        held_out = float(residuals @ residuals)
+        if held_out < self.now.best_held_out:
+            self.now.best, self.now.best_held_out = theta.clone(), held_out
+        error = self.judge.error(self.field.with_theta(theta)) if self.judge.error else None
+        row = Row(
+            iteration=self.now.total,
+            stage=stage.name,
+            seconds=self.elapsed,
+            loss=self.now.optimizer.value,
+            terms=objective.term_values(theta),
+            held_out=held_out,
+            rel_l2=error,
+        )
+        numbers = [row.iteration, self.now.stage, row.seconds, row.loss, held_out]
+        numbers.append(math.nan if error is None else error)
+        self.now.rows = torch.cat([self.now.rows, self.now.rows.new_tensor([numbers])])
+        self.log.write(row)
+        return row
+
+    def _next_stage(self) -> None:
+        old = self.stages[self.now.stage].optimizer
+        self.now.stage, self.now.done, self.now.fruitless = self.now.stage + 1, 0, 0
+        if self.now.stage < len(self.stages):
+            optimizer = self.stages[self.now.stage].optimizer
+            if optimizer != old:
+                self.now.optimizer = optimizer.start(self.now.optimizer.theta)
+
+    def _first_or_resumed(self) -> _Progress:
+        path = self.settings.checkpoint
+        if not (self.settings.resume and path is not None and path.exists()):
+            return self._template(0)
+        stored = checkpoint.read(path)
+        if stored.run != self.run_name:
+            raise ValueError(
+                f"{path} belongs to a run with other settings and cannot be resumed by this one. "
+                f"Stored: {stored.run}. Now: {self.run_name}. Use the same settings, or another "
+                "output directory."
+            )
+        stage = min(int(stored.scalars["stage"]), len(self.stages) - 1)
+        return checkpoint.restore(self._template(stage), stored)
+
+    def _template(self, stage: int) -> _Progress:
+        theta = self.field.theta.detach().clone()
+        return _Progress(
+            sampled=theta,
+            optimizer=self.stages[stage].optimizer.start(theta),
+            best=theta,
+            rows=torch.zeros(0, 6, dtype=torch.float64),
+        )
+
+    def _store_if_due(self) -> None:
+        if time.monotonic() - self.last_checkpoint > self.settings.checkpoint_seconds:
+            self._store()
+
+    def _store(self) -> None:
+        self.last_checkpoint = time.monotonic()
+        if self.settings.checkpoint is not None:
+            state = replace(self.now, seconds=self.elapsed)
+            checkpoint.write(self.settings.checkpoint, state, run=self.run_name)
+
+    def _interrupted(self) -> Interrupted:
+        path = self.settings.checkpoint
+        where = f"The state is in {path}" if path else "No checkpoint was asked for"
+        how = "; run the same command with `--resume` to go on." if path else "."
+        return Interrupted(f"Interrupted at iteration {self.now.total}. {where}{how}")
+
+    def _outcome(self) -> Trained:
+        return Trained(
+            field=self.field.with_theta(self.now.best),
+            held_out=self.now.best_held_out,
+            history=_history(self.now.rows, self.stages),
+            iterations=self.now.total,
+            seconds=self.elapsed,
+            stopped=self.now.stopped,
+        )
+
+
+def _history(rows: Tensor, stages: Sequence[Stage]) -> History:
+    table = rows.numpy()
+    numbers = table[:, 1].astype(int)
+    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1)] if len(numbers) else []
+    return History(
+        iteration=table[:, 0],
+        seconds=table[:, 2],
+        loss=table[:, 3],
+        held_out=table[:, 4],
+        rel_l2=table[:, 5],
+        marks=tuple((int(row), stages[numbers[row]].name) for row in starts),
+    )
+
+
+def _run_name(field: Field, stages: Sequence[Stage], settings: Settings) -> str:
+    """What must agree when a run is resumed; the caps on time may change."""
+    plan = [(s.name, repr(s.optimizer), s.iterations, s.points, s.resample_every) for s in stages]
+    network = (field.problem, field.network.sizes, field.network.activation)
+    return f"{network} seed {settings.seed} {plan}"
+
+
+@contextmanager
+def _deferred() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, so that an iteration in progress is finished; a second one raises.
+
+    Outside of the main thread Python delivers no signals, and the event is never set.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
