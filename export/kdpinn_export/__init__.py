@@ -1,0 +1,20 @@
+"""Turns a trained model into files: `model.kdp` and ONNX."""
+
+from .check import Deviation, bounded_outputs, check_onnx
+from .kdp import BaselineTables, NetworkArrays, Physics, plain_network, to_kdp
+from .onnx import to_bytes, to_onnx
+from .points import baseline_points
+
+__all__ = [
+    "BaselineTables",
+    "Deviation",
+    "NetworkArrays",
+    "Physics",
+    "baseline_points",
+    "bounded_outputs",
+    "check_onnx",
+    "plain_network",
+    "to_bytes",
+    "to_kdp",
+    "to_onnx",
+]
