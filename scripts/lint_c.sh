@@ -7,8 +7,8 @@ flags=(-std=c99 -O3 -ffp-contract=off -ffreestanding -fvisibility=hidden -fPIC
 
 isa_flags() {
     case "$1" in
-        kernels_avx2.c) echo -mavx2 -mfma ;;
-        kernels_avx512.c) echo -mavx512f -mavx512dq -mavx512bw -mavx512vl ;;
+        kernels_avx2*.c) echo -mavx2 -mfma ;;
+        kernels_avx512*.c) echo -mavx512f -mavx512dq -mavx512bw -mavx512vl ;;
     esac
 }
 
@@ -21,7 +21,7 @@ done
 for compiler in "${compilers[@]}"; do
     for file in *.c; do
         case "$(uname -m):$file" in
-            x86_64:* | *:[!k]* | *:kernels_scalar.c) ;;
+            x86_64:* | *:[!k]* | *:kernels_scalar*.c) ;;
             *) continue ;;      # an x86 kernel on another architecture
         esac
         # shellcheck disable=SC2046  # the ISA flags are words
