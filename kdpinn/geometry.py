@@ -1,0 +1,182 @@
+"""The domain of a problem: a box of named coordinates, and its faces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+class Box:
+    """A box of named coordinates, e.g. `Box(x=(-1, 1), t=(0, 1), units={"x": "m", "t": "s"})`.
+
+    Immutable and hashable. The order of the keywords is the order of the network's inputs.
+
+    Args:
+        units: unit of each coordinate by name; "" (dimensionless) where not given.
+        bounds: name=(lower, upper), finite, lower < upper.
+    Raises:
+        ValueError: no coordinate, bounds that are no interval, or a unit of an unknown coordinate.
+    """
+
+    __slots__ = ("_bounds", "_units", "names")
+    names: tuple[str, ...]
+    _bounds: tuple[tuple[float, float], ...]
+    _units: tuple[str, ...]
+
+    def __init__(
+        self, *, units: Mapping[str, str] | None = None, **bounds: tuple[float, float]
+    ) -> None:
+        if not bounds:
+            raise ValueError("`Box` needs at least one coordinate, e.g. `Box(x=(-1, 1))`.")
+        for name in units or {}:
+            if name not in bounds:
+                raise ValueError(
+                    f"`Box` has a unit for '{name}', but its coordinates are {_listed(bounds)}."
+                )
+        object.__setattr__(self, "names", tuple(bounds))
+        object.__setattr__(self, "_bounds", tuple(_interval(k, v) for k, v in bounds.items()))
+        object.__setattr__(self, "_units", tuple((units or {}).get(name, "") for name in bounds))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"`Box` is immutable: make a new one instead of setting '{name}'.")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self.names, self._bounds, self._units)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Box) and self.__reduce__() == other.__reduce__()
+
+    def __hash__(self) -> int:
+        return hash((self.names, self._bounds, self._units))
+
+    def __repr__(self) -> str:
+        bounds = [f"{k}=({a:g}, {b:g})" for k, (a, b) in zip(self.names, self._bounds, strict=True)]
+        units = {k: u for k, u in zip(self.names, self._units, strict=True) if u}
+        return f"Box({', '.join(bounds + ([f'units={units}'] if units else []))})"
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates d."""
+        return len(self.names)
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower bounds, (d,)."""
+        return np.array([a for a, _ in self._bounds], dtype=np.float64)
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper bounds, (d,)."""
+        return np.array([b for _, b in self._bounds], dtype=np.float64)
+
+    @property
+    def shift(self) -> FloatArray:
+        """Centre, (d,): z = (x - shift) * scale lies in [-1, 1]."""
+        return 0.5 * (self.lower + self.upper)
+
+    @property
+    def scale(self) -> FloatArray:
+        """Inverse half widths dz/dx, (d,): z = (x - shift) * scale lies in [-1, 1]."""
+        return 2.0 / (self.upper - self.lower)
+
+    @property
+    def faces(self) -> tuple[dict[str, float], ...]:
+        """The 2 d faces as fixed coordinates, e.g. ({"x": -1.0}, {"x": 1.0}, ...)."""
+        return tuple({k: v} for k, ab in zip(self.names, self._bounds, strict=True) for v in ab)
+
+    def index(self, name: str) -> int:
+        """Column of the coordinate `name`; ValueError if there is none."""
+        if name not in self.names:
+            raise ValueError(f"No coordinate '{name}': the box has {_listed(self.names)}.")
+        return self.names.index(name)
+
+    def unit(self, name: str) -> str:
+        """Unit of the coordinate `name`, "" if dimensionless."""
+        return self._units[self.index(name)]
+
+    def bounds(self, name: str) -> tuple[float, float]:
+        """(lower, upper) of the coordinate `name`."""
+        return self._bounds[self.index(name)]
+
+    def from_unit(self, z: FloatArray) -> FloatArray:
+        """Map points of [0, 1]^d, (n, d), into the box; 0 and 1 go to the exact bounds."""
+        lower, upper = self.lower, self.upper
+        # lower + z (upper - lower) may miss `upper` by a rounding at z = 1.
+        return np.where(z == 1.0, upper, np.minimum(lower + z * (upper - lower), upper))
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        """Map points of the box, (n, d), into [0, 1]^d."""
+        return (x - self.lower) / (self.upper - self.lower)
+
+    def contains(self, x: FloatArray) -> NDArray[np.bool_]:
+        """Whether each point of x, (n, d), lies in the closed box, (n,)."""
+        inside: NDArray[np.bool_] = np.all((x >= self.lower) & (x <= self.upper), axis=1)
+        return inside
+
+    def columns(self, x: FloatArray) -> dict[str, FloatArray]:
+        """Points (n, d) as a column (n,) per coordinate."""
+        if x.ndim != 2 or x.shape[1] != self.dim:
+            raise ValueError(
+                f"Points in {self!r} have shape (n, {self.dim}), got {x.shape}: "
+                f"the columns are {_listed(self.names)}."
+            )
+        return {name: x[:, i] for i, name in enumerate(self.names)}
+
+    def grid(self, shape: Sequence[int]) -> FloatArray:
+        """Regular grid with end points, (prod(shape), d); the last coordinate varies fastest.
+
+        Args:
+            shape: number of points per coordinate, each >= 2.
+        """
+        if len(shape) != self.dim or any(n < 2 for n in shape):
+            raise ValueError(
+                f"A grid in {self!r} needs {self.dim} numbers of points, each >= 2, "
+                f"got {tuple(shape)}."
+            )
+        axes = [np.linspace(a, b, n) for (a, b), n in zip(self._bounds, shape, strict=True)]
+        return np.stack([c.ravel() for c in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+    def check_face(self, face: Mapping[str, float]) -> dict[str, float]:
+        """The face as floats; any fixed value inside the closed box is allowed, not only an end.
+
+        Args:
+            face: fixed coordinates, {"x": -1.0}, or several for an edge or a corner.
+        Raises:
+            ValueError: no or an unknown coordinate, or a value outside the box.
+        """
+        if not face:
+            raise ValueError('A face fixes at least one coordinate, e.g. {"x": -1.0}; got {}.')
+        for name, value in face.items():
+            lower, upper = self.bounds(name)
+            if not lower <= value <= upper:
+                raise ValueError(
+                    f"The face {dict(face)} lies outside the box: '{name}' is in "
+                    f"[{lower:g}, {upper:g}], got {value:g}."
+                )
+        return {name: float(value) for name, value in face.items()}
+
+
+def _interval(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    try:
+        lower, upper = (float(value) for value in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(f"`Box`: '{name}' needs (lower, upper), got {bounds!r}.") from None
+    if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
+        raise ValueError(f"`Box`: '{name}' needs finite lower < upper, got ({lower:g}, {upper:g}).")
+    return lower, upper
+
+
+def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
+    return ", ".join(names)
+
+
+def _rebuild(
+    names: tuple[str, ...], bounds: tuple[tuple[float, float], ...], units: tuple[str, ...]
+) -> Box:
+    return Box(units=dict(zip(names, units, strict=True)), **dict(zip(names, bounds, strict=True)))
