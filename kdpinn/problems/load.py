@@ -1,0 +1,96 @@
+"""Find a problem by the name of a shipped one, or in a user's file: `my_problem.py:Wave`."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from kdpinn.problems.problem import Problem
+
+
+def load_problem(spec: str, shipped: tuple[Problem, ...]) -> Problem:
+    """The problem that `spec` names.
+
+    Args:
+        spec: a shipped problem's name, `FILE.py:NAME`, or `FILE.py` if it holds one problem. NAME
+            is a `Problem`, or a function without arguments that returns one.
+        shipped: problems known by name.
+    Raises:
+        ValueError: no such name or file, the file does not run, or holds no such problem; the
+            message lists what exists.
+    """
+    path, _, name = spec.rpartition(":") if ".py:" in spec else (spec, "", "")
+    if path.endswith(".py"):
+        return _from_file(Path(path), name)
+    for problem in shipped:
+        if problem.name == spec:
+            return problem
+    names = [problem.name for problem in shipped]
+    close = difflib.get_close_matches(spec, names, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise ValueError(
+        f"No problem is called '{spec}'.{hint} There are {', '.join(names)}, and any of your own "
+        "as `FILE.py:NAME`."
+    )
+
+
+def _from_file(path: Path, name: str) -> Problem:
+    found = vars(_run(path))
+    problems = {k: v for k, v in found.items() if isinstance(v, Problem)}
+    listed = f"The problems in it are: {', '.join(problems) or 'none'}."
+    if not name:
+        if len(problems) != 1:
+            raise ValueError(f"{path}: say which problem, `{path}:NAME`. {listed}")
+        return next(iter(problems.values()))
+    if name not in found:
+        raise ValueError(f"{path} has no '{name}'. {listed}")
+    value = found[name]
+    if not isinstance(value, Problem) and callable(value):
+        value = _call(path, name, value)
+    if not isinstance(value, Problem):
+        raise ValueError(
+            f"{path}: '{name}' must be a `kdpinn.Problem`, or a function without arguments that "
+            f"returns one, got {type(value).__name__}. {listed}"
+        )
+    return value
+
+
+def _run(path: Path) -> ModuleType:
+    """Run the file as a module of its own; its directory is not put on the import path."""
+    if not path.is_file():
+        raise ValueError(f"No file {path} (looked for {path.resolve()}).")
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(f"_kdpinn_user_{digest}_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} cannot be read as Python.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise ValueError(f"{path} does not run: {_located(path, error)}") from error
+    return module
+
+
+def _call(path: Path, name: str, function: Callable[[], object]) -> object:
+    try:
+        return function()
+    except Exception as error:
+        raise ValueError(f"{path}: `{name}()` fails: {_located(path, error)}") from error
+
+
+def _located(path: Path, error: Exception) -> str:
+    """The error with the last line of the user's file that it passed through."""
+    line, traceback = 0, error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == str(path):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    where = f" (line {line})" if line else ""
+    return f"{type(error).__name__}: {error}{where}"

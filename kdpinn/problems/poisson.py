@@ -1,0 +1,53 @@
+r"""Poisson's equation on the unit square with four sine modes.
+
+u_xx + u_yy = f,  f = \sum_{k=1}^{4} \frac{1}{2} (-1)^{k+1} k^2 s_k,  s_k = \sin k\pi x \sin k\pi y.
+
+With \Delta s_k = -2 k^2 \pi^2 s_k the solution that vanishes on the boundary is
+u^* = -\frac{1}{4\pi^2} \sum_k (-1)^{k+1} s_k.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kdpinn.geometry import Box, FloatArray
+from kdpinn.problems.condition import dirichlet
+from kdpinn.problems.point_jet import PointJet, Value
+from kdpinn.problems.problem import Problem
+
+MODES = (1, 2, 3, 4)
+
+
+def residual(j: PointJet) -> Value:
+    """u_xx + u_yy - f."""
+    return j.u.xx + j.u.yy - j.f
+
+
+def forcing(x: FloatArray, y: FloatArray) -> FloatArray:
+    """f, (n,)."""
+    modes = [0.5 * (-1) ** (k + 1) * k**2 * _mode(k, x, y) for k in MODES]
+    return np.asarray(sum(modes), dtype=np.float64)
+
+
+def sine_modes(x: FloatArray, y: FloatArray) -> FloatArray:
+    """u*, (n,)."""
+    modes = [(-1) ** (k + 1) * _mode(k, x, y) for k in MODES]
+    return np.asarray(sum(modes), dtype=np.float64) / (-4 * np.pi**2)
+
+
+def _mode(k: int, x: FloatArray, y: FloatArray) -> FloatArray:
+    return np.asarray(np.sin(k * np.pi * x) * np.sin(k * np.pi * y), dtype=np.float64)
+
+
+POISSON = Problem(
+    name="poisson",
+    title="Poisson equation, four sine modes",
+    domain=Box(x=(0, 1), y=(0, 1)),
+    fields=("u",),
+    residual=residual,
+    conditions=(dirichlet("boundary", on=[{"x": 0}, {"x": 1}, {"y": 0}, {"y": 1}], u=0.0),),
+    sources={"f": forcing},
+    reference=sine_modes,
+    grid=(201, 201),
+    source="Exact solution, see the module's docstring.",
+)
