@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._atomic import replacing
 from ._baseline import ROLES
 from ._card import card_bytes
 from ._limits import MAX_FACTORS, MAX_FILE_BYTES, MAX_RECORDS
@@ -213,24 +212,5 @@ def write(path: str | os.PathLike[str], file: ModelFile) -> None:
     (naming the path) when the folder or the disk refuses; nothing half-written stays.
     """
     data = pack(file)
-    target = Path(path)
-    sibling = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
-    try:
-        _write_through(sibling, data)
-        os.replace(sibling, target)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise type(error)(
-            error.errno,
-            f"cannot write the model ({reason}); what was there before is unchanged",
-            str(target),
-        ) from error
-    finally:
-        sibling.unlink(missing_ok=True)
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    with open(path, "xb") as stream:
+    with replacing(path) as stream:
         stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())

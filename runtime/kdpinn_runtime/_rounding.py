@@ -1,0 +1,44 @@
+"""How far two float64 evaluations of the same network can be apart: a bound from its weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._model_file import ModelFile
+
+_UNIT = np.finfo(np.float64).eps / 2
+_ACTIVATION_ULPS = 8.0  # of an elementary function; libm and the core stay below 4
+_SLOPES = {"identity": 1.0, "tanh": 1.0, "sin": 1.0, "sigmoid": 0.25, "silu": 1.1}
+"""Largest |derivative|; silu's is 1.0998 at 2.3994."""
+
+
+def _gamma(k: int) -> float:
+    return k * _UNIT / (1 - k * _UNIT)
+
+
+def float64_bound(file: ModelFile, points: NDArray[np.float64]) -> float:
+    r"""Largest |difference| of an output between two float64 evaluations at `points` (n, d).
+
+    Forward error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002,
+    section 3.5): with $\gamma_k = k u / (1 - k u)$, $u = 2^{-53}$, magnitude $a$ and error $e$
+    of a layer's inputs, $s = W z + b$ has the error
+    $|W| e + \gamma_{n+4} (|W| a + |b|)$; an activation multiplies it by at most its largest slope
+    and adds its own rounding. `a` starts from |x| + |shift| instead of |x - shift|, so that
+    evaluations which fold the normalization into the first layer are covered. Both sides err,
+    hence the factor 2. Any summation order; fused or separate multiply and add.
+    """
+    largest = np.abs(points).max(axis=0)
+    a = (largest + np.abs(file.input_shift)) * np.abs(file.input_scale)
+    e = _gamma(3) * a
+    for layer in file.layers:
+        weight = np.abs(layer.weight.astype(np.float64))
+        s = weight @ a + np.abs(layer.bias.astype(np.float64))
+        e = weight @ e + _gamma(weight.shape[1] + 4) * s
+        if layer.activation != "identity":
+            e = _SLOPES[layer.activation] * e + _ACTIVATION_ULPS * _UNIT * np.maximum(s, 1.0)
+        a = s if layer.activation in ("identity", "silu") else np.minimum(s, 1.0)
+        if layer.activation == "sigmoid":
+            a = np.ones_like(s)
+    scale, shift = np.abs(file.output_scale), np.abs(file.output_shift)
+    return float(2 * np.max(scale * e + _gamma(3) * (scale * a + shift)))
