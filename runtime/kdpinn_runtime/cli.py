@@ -131,7 +131,8 @@ def _say_json(value: Any) -> None:
 def _load(path: str, outside: str = "count") -> Evaluator:
     from .model import load  # the compiled core; `info` works without it
 
-    return load(path, outside=outside)
+    model: Evaluator = load(path, outside=outside)
+    return model
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -216,7 +217,8 @@ def _bench(options: argparse.Namespace) -> int:
         dtype = str(model.file.dtype)
         _say_json({"digest": model.digest, "dtype": dtype, "timings": [vars(t) for t in timings]})
         return PASS
-    rows = [("points", "calls", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "ns/point")]
+    head = ("points", "calls", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "ns/point")
+    rows: list[tuple[str, ...]] = [head]
     rows += [
         (
             str(t.points),

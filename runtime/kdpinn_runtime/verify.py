@@ -98,9 +98,7 @@ def verify(
     if isinstance(model, (str, os.PathLike, bytes)):
         from .model import load  # the compiled core; reading and writing files works without it
 
-        return verify(
-            load(model, outside="count"), latency=latency, latency_seconds=latency_seconds
-        )
+        model = load(model, outside="count")
     checks = [_integrity(model), *_baseline_checks(model), _finite_check(model)]
     if latency:
         checks += [_latency_check(model, t, latency_seconds) for t in model.file.targets]
