@@ -1,0 +1,105 @@
+/* The public evaluation calls: argument checks around the kernels, and the equations' residual. */
+#include "internal.h"
+
+const kd_channels KD_VALUES = {0, 0, {{0, 0}}};
+
+uint32_t kd_channel_count(const kd_plan *plan, const kd_channels *channels) {
+    return 1 + (channels->first ? plan->inputs : 0) + channels->pairs;
+}
+
+size_t kd_workspace_size(const kd_plan *plan, const kd_channels *channels) {
+    const uint32_t count = kd_channel_count(plan, channels);
+    const size_t vector = plan->kernels->lanes * (plan->precision == KD_F64 ? sizeof(double) : sizeof(float));
+    const size_t size = 2 * (size_t)plan->width * kd_tile_vectors(plan->width, count) * count * vector;
+    return (size + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN;
+}
+
+static kd_status evaluate(kd_precision precision, const kd_plan *plan, const kd_channels *wanted, size_t n,
+                          const void *x, void *out, void *workspace, kd_report *report) {
+    kd_channels channels = *wanted;
+    kd_report ignored = {0, 0};
+    uint32_t p;
+    if (plan->precision != precision) return KD_PRECISION;
+    if (n == 0) return KD_OK;
+    if (x == NULL || out == NULL || workspace == NULL || channels.pairs > KD_MAX_PAIRS) return KD_ARGUMENT;
+    if ((uintptr_t)workspace % KD_ALIGN != 0) return KD_MISALIGNED;
+    if (channels.pairs > 0 && !channels.first) return KD_ARGUMENT; /* the chain rule needs the first ones */
+    if (channels.first) channels.first = plan->inputs;
+    for (p = 0; p < channels.pairs; ++p)
+        if (channels.pair[p][0] >= plan->inputs || channels.pair[p][1] >= plan->inputs) return KD_ARGUMENT;
+    return plan->kernels->run(plan, &channels, n, x, out, workspace, report ? report : &ignored);
+}
+
+kd_status kd_eval(const kd_plan *plan, size_t n, const float *x, float *y, void *workspace, kd_report *report) {
+    return evaluate(KD_F32, plan, &KD_VALUES, n, x, y, workspace, report);
+}
+
+kd_status kd_eval_f64(const kd_plan *plan, size_t n, const double *x, double *y, void *workspace,
+                      kd_report *report) {
+    return evaluate(KD_F64, plan, &KD_VALUES, n, x, y, workspace, report);
+}
+
+kd_status kd_jet(const kd_plan *plan, const kd_channels *channels, size_t n, const float *x, float *jets,
+                 void *workspace, kd_report *report) {
+    return evaluate(KD_F32, plan, channels, n, x, jets, workspace, report);
+}
+
+kd_status kd_jet_f64(const kd_plan *plan, const kd_channels *channels, size_t n, const double *x, double *jets,
+                     void *workspace, kd_report *report) {
+    return evaluate(KD_F64, plan, channels, n, x, jets, workspace, report);
+}
+
+/* ---- the equations ---- */
+
+uint32_t kd_equation_count(const kd_model *model) { return model->count[KD_REC_EQUATION]; }
+
+void kd_equation_channels(const kd_model *model, kd_channels *out) {
+    uint32_t p;
+    out->first = 1;
+    out->pairs = model->count[KD_REC_SECOND];
+    for (p = 0; p < out->pairs; ++p) {
+        const uint8_t *record = kd_record(model, KD_REC_SECOND, p);
+        out->pair[p][0] = (uint8_t)kd_u32(record + 8), out->pair[p][1] = (uint8_t)kd_u32(record + 12);
+    }
+}
+
+typedef struct {
+    size_t n, row;
+    const double *x, *jets, *data;
+    uint32_t inputs, outputs, columns;
+} point;
+
+static double factor(const kd_model *model, const point *at, uint32_t code) {
+    const uint32_t a = code >> 12 & 0xFFF, b = code & 0xFFF;
+    uint32_t channel = 0;
+    switch (code >> 24) {
+    case KD_FACTOR_COORDINATE: return at->x[at->row * at->inputs + a];
+    case KD_FACTOR_PARAMETER: return kd_f64(kd_record(model, KD_REC_PARAMETER, a) + 48);
+    case KD_FACTOR_DATA: return at->data[at->row * at->columns + a];
+    case KD_FACTOR_FIRST: channel = 1 + b; break;
+    case KD_FACTOR_SECOND: channel = 1 + at->inputs + b; break;
+    default: break;
+    }
+    return at->jets[(channel * at->n + at->row) * at->outputs + a];
+}
+
+kd_status kd_residual(const kd_model *model, size_t n, const double *x, const double *jets, const double *data,
+                      double *residual) {
+    const uint32_t equations = kd_equation_count(model), terms = model->count[KD_REC_TERM];
+    point at = {n, 0, x, jets, data, kd_input_count(model), kd_output_count(model), kd_data_count(model)};
+    uint32_t t, f;
+    if (x == NULL || jets == NULL || residual == NULL) return KD_ARGUMENT;
+    if (at.columns > 0 && data == NULL) return KD_ARGUMENT;
+    for (; at.row < n; ++at.row) {
+        double *const out = residual + at.row * equations;
+        for (t = 0; t < equations; ++t) out[t] = 0;
+        for (t = 0; t < terms; ++t) {
+            const uint8_t *term = kd_record(model, KD_REC_TERM, t);
+            const uint32_t factors = kd_u32(term + 12);
+            double product = kd_f64(term + 16);
+            for (f = 0; f < factors; ++f) product *= factor(model, &at, kd_u32(term + 24 + 4 * f));
+            out[kd_u32(term + 8)] += product;
+        }
+    }
+    return KD_OK;
+}

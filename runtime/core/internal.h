@@ -1,0 +1,98 @@
+/* What the core's files share; not part of the interface. */
+#ifndef KDPINN_INTERNAL_H
+#define KDPINN_INTERNAL_H
+
+#include "kdpinn.h"
+
+enum { KD_IDENTITY, KD_TANH, KD_SIN, KD_SIGMOID, KD_SILU, KD_ACTIVATIONS };
+
+enum { /* record kinds; docs/format.md */
+    KD_REC_INPUT = 1, KD_REC_OUTPUT, KD_REC_TENSOR, KD_REC_NORMALIZE, KD_REC_DENSE, KD_REC_TIED,
+    KD_REC_AFFINE, KD_REC_SECOND, KD_REC_PARAMETER, KD_REC_EQUATION, KD_REC_TERM, KD_REC_BASELINE,
+    KD_REC_TARGET
+};
+enum { KD_FACTOR_COORDINATE = 1, KD_FACTOR_VALUE, KD_FACTOR_FIRST, KD_FACTOR_SECOND,
+       KD_FACTOR_PARAMETER, KD_FACTOR_DATA };
+enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64 };
+
+/* Little-endian reads from any address, on any machine. */
+static inline uint32_t kd_u32(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+static inline uint64_t kd_u64(const uint8_t *p) { return kd_u32(p) | (uint64_t)kd_u32(p + 4) << 32; }
+static inline double kd_f64(const uint8_t *p) {
+    union { uint64_t bits; double value; } u;
+    u.bits = kd_u64(p);
+    return u.value;
+}
+static inline float kd_f32(const uint8_t *p) {
+    union { uint32_t bits; float value; } u;
+    u.bits = kd_u32(p);
+    return u.value;
+}
+static inline int kd_finite(double a) { return a - a == 0; }
+
+static inline const uint8_t *kd_record(const kd_model *model, int kind, uint32_t index) {
+    return model->records[kind] + (size_t)KD_RECORD_SIZE * index;
+}
+
+/* SHA-256 of bytes [0, 64) and [96, size). */
+void kd_file_digest(const uint8_t *bytes, size_t size, uint8_t digest[32]);
+
+/* Weights of a layer in plan memory: blocks of neurons, each block [n_in][neurons of the block]. */
+typedef struct {
+    uint32_t n_in, n_out, activation, rows; /* rows: neurons in a full block */
+    const void *weight, *bias;
+} kd_layer;
+
+typedef kd_status kd_run(const kd_plan *plan, const kd_channels *channels, size_t n, const void *x,
+                         void *out, void *workspace, kd_report *report);
+
+/* One precision of one instruction set. */
+typedef struct {
+    uint32_t lanes;    /* points in a vector */
+    uint32_t max_rows; /* largest block of neurons that the kernel has code for */
+    kd_run *run;
+} kd_kernels;
+
+typedef struct {
+    const char *name;
+    const kd_kernels *f32, *f64;
+} kd_isa;
+
+const kd_isa *kd_find_isa(const char *name); /* NULL name: the best; NULL result: not here */
+
+/* The weights of layer `l` as stored: row-major (n_out, n_in) and (n_out). */
+typedef struct {
+    uint32_t n_in, n_out, activation;
+    int is_f64;
+    const uint8_t *weight, *bias;
+} kd_stored_layer;
+kd_stored_layer kd_stored(const kd_model *model, uint32_t l);
+
+struct kd_plan {
+    const kd_kernels *kernels;
+    const char *isa;
+    kd_precision precision;
+    uint32_t inputs, outputs, layers, width; /* width: of the widest layer, inputs included */
+    struct { double shift, scale, lower, upper; } input[KD_MAX_INPUTS];
+    struct { double scale, shift; } output[KD_MAX_OUTPUTS];
+    kd_layer layer[KD_MAX_LAYERS];
+};
+
+/* Points per lane group: enough columns to hide the latency of the FMAs, few enough for the L1. */
+static inline uint32_t kd_tile_vectors(uint32_t width, uint32_t channels) {
+    if (channels == 1) return width <= 64 ? 4 : 2;
+    return channels < 4 ? 2 : 1;
+}
+
+/* Neurons per block: the largest divisor of n_out that the kernel can take, if one is at least
+ * half of what it can; else as many as it can and a remainder. */
+static inline uint32_t kd_block_rows(uint32_t n_out, uint32_t max_rows) {
+    uint32_t rows;
+    for (rows = max_rows; 2 * rows >= max_rows && rows > 0; --rows)
+        if (n_out % rows == 0) return rows;
+    return max_rows < n_out ? max_rows : n_out;
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* Packs a model's weights for one precision and instruction set. */
+#include "internal.h"
+
+static double stored(const kd_stored_layer *layer, const uint8_t *tensor, size_t k) {
+    return layer->is_f64 ? kd_f64(tensor + 8 * k) : (double)kd_f32(tensor + 4 * k);
+}
+
+static void put(void *to, kd_precision precision, size_t k, double value) {
+    if (precision == KD_F64) ((double *)to)[k] = value;
+    else ((float *)to)[k] = (float)value;
+}
+
+static size_t aligned(size_t size) { return (size + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN; }
+static size_t item_size(kd_precision precision) { return precision == KD_F64 ? 8 : 4; }
+
+size_t kd_plan_size(const kd_model *model, kd_precision precision) {
+    size_t size = aligned(sizeof(kd_plan));
+    uint32_t l;
+    for (l = 0; l < model->count[KD_REC_DENSE]; ++l) {
+        const kd_stored_layer layer = kd_stored(model, l);
+        size += aligned((size_t)layer.n_out * layer.n_in * item_size(precision));
+        size += aligned(layer.n_out * item_size(precision));
+    }
+    return size;
+}
+
+/* [n_out][n_in] to blocks of `rows` neurons, each [n_in][rows of the block]. */
+static void pack(const kd_stored_layer *from, uint32_t rows, kd_precision precision, void *weight, void *bias) {
+    uint32_t o, i;
+    for (o = 0; o < from->n_out; ++o) {
+        const uint32_t first = o / rows * rows;
+        const uint32_t in_block = from->n_out - first < rows ? from->n_out - first : rows;
+        for (i = 0; i < from->n_in; ++i)
+            put(weight, precision, (size_t)first * from->n_in + (size_t)i * in_block + (o - first),
+                stored(from, from->weight, (size_t)o * from->n_in + i));
+        put(bias, precision, o, stored(from, from->bias, o));
+    }
+}
+
+/* Bounds are widened by a millionth of the width: a float32 point on the border is inside. */
+static void read_scaling(kd_plan *plan, const kd_model *model) {
+    uint32_t i;
+    for (i = 0; i < plan->inputs; ++i) {
+        const uint8_t *input = kd_record(model, KD_REC_INPUT, i), *normalize = kd_record(model, KD_REC_NORMALIZE, i);
+        const double lower = kd_f64(input + 48), upper = kd_f64(input + 56), slack = 1e-6 * (upper - lower);
+        plan->input[i].lower = lower - slack, plan->input[i].upper = upper + slack;
+        plan->input[i].shift = kd_f64(normalize + 8), plan->input[i].scale = kd_f64(normalize + 16);
+    }
+    for (i = 0; i < plan->outputs; ++i) {
+        const uint8_t *affine = kd_record(model, KD_REC_AFFINE, i);
+        plan->output[i].scale = kd_f64(affine + 8), plan->output[i].shift = kd_f64(affine + 16);
+    }
+}
+
+kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precision, const char *isa_name,
+                       void *memory) {
+    kd_plan *plan = memory;
+    const kd_isa *isa = kd_find_isa(isa_name);
+    uint8_t *next = (uint8_t *)memory + aligned(sizeof(kd_plan)), *weight, *bias;
+    uint32_t l;
+    if (out == NULL || model == NULL || memory == NULL) return KD_ARGUMENT;
+    if (precision != KD_F32 && precision != KD_F64) return KD_ARGUMENT;
+    if ((uintptr_t)memory % KD_ALIGN != 0) return KD_MISALIGNED;
+    if (isa == NULL) return KD_ISA;
+    plan->isa = isa->name;
+    plan->kernels = precision == KD_F64 ? isa->f64 : isa->f32;
+    plan->precision = precision;
+    plan->inputs = kd_input_count(model), plan->outputs = kd_output_count(model);
+    plan->layers = model->count[KD_REC_DENSE];
+    plan->width = plan->inputs;
+    read_scaling(plan, model);
+    for (l = 0; l < plan->layers; ++l) {
+        const kd_stored_layer from = kd_stored(model, l);
+        kd_layer *layer = &plan->layer[l];
+        layer->n_in = from.n_in, layer->n_out = from.n_out, layer->activation = from.activation;
+        layer->rows = kd_block_rows(from.n_out, plan->kernels->max_rows);
+        weight = next;
+        bias = weight + aligned((size_t)from.n_out * from.n_in * item_size(precision));
+        next = bias + aligned(from.n_out * item_size(precision));
+        pack(&from, layer->rows, precision, weight, bias);
+        layer->weight = weight, layer->bias = bias;
+        if (from.n_out > plan->width) plan->width = from.n_out;
+    }
+    *out = plan;
+    return KD_OK;
+}
+
+const char *kd_plan_isa(const kd_plan *plan) { return plan->isa; }

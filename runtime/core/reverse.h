@@ -1,0 +1,38 @@
+/* Training's side of the core: jets of a network given as one parameter vector, and the reverse pass
+ * through them. Double precision. Left out of device builds; nothing else in the core depends on it.
+ *
+ * theta holds, layer by layer, W (n_out, n_in) row-major and then b (n_out). All hidden layers share
+ * one activation; the last layer is linear. Arrays over points are (channels, n, ...) with `stride`
+ * points between channels, so that threads can each take a range of points.
+ */
+#ifndef KDPINN_REVERSE_H
+#define KDPINN_REVERSE_H
+
+#include "internal.h"
+
+typedef struct {
+    const uint32_t *sizes; /* layers + 1 widths */
+    uint32_t layers, activation;
+    kd_channels channels; /* first: 0 or sizes[0] */
+    const double *theta;
+    const double *scale; /* d normalized input / d physical input: seeds the first derivatives */
+} kd_network;
+
+typedef struct {
+    /* Bytes of 64-aligned workspace for any of the calls below. */
+    size_t (*workspace)(const kd_network *net);
+    /* jets (channels, n, outputs) at the normalized points x (n, inputs). */
+    void (*jets)(const kd_network *net, size_t n, size_t stride, const double *x, double *jets, void *workspace);
+    /* gradient (P) += d(sum of seed * jets)/d theta. */
+    void (*vjp)(const kd_network *net, size_t n, size_t stride, const double *x, const double *seed,
+                double *gradient, void *workspace);
+    /* jacobian (P, stride): column k is the gradient of sum over channels and outputs of seed * jets
+     * at point k alone. */
+    void (*jacobian)(const kd_network *net, size_t n, size_t stride, const double *x, const double *seed,
+                     double *jacobian, void *workspace);
+} kd_reverse;
+
+/* NULL: the best that this processor can run. */
+const kd_reverse *kd_find_reverse(const char *isa);
+
+#endif

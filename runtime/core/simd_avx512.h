@@ -1,0 +1,57 @@
+/* AVX-512 vectors: 16 float or 8 double lanes. Needs AVX512F, DQ, BW, VL. */
+#include <immintrin.h>
+
+#define KD_ISA avx512
+#define KD_ROWS 6 /* neurons times columns of accumulators fit the 32 registers */
+#define KD_COLS 4
+/* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,
+   and the load ports become the limit. */
+#define KD_PIN(v) __asm__("" : "+v"(v))
+
+#if KD_BITS == 32
+typedef float real;
+typedef __m512 vec;
+enum { LANES = 16 };
+static inline vec v_set1(real a) { return _mm512_set1_ps(a); }
+static inline vec v_load(const real *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(real *p, vec a) { _mm512_storeu_ps(p, a); }
+static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
+static inline vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
+static inline vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
+static inline vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
+static inline vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+static inline vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
+static inline vec v_copysign(vec a, vec sign) {
+    return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
+}
+static inline vec v_round(vec a) { return _mm512_roundscale_ps(a, 8); }
+static inline vec v_exp2i(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), k); }
+static inline int v_any_outside(vec a, vec lower, vec upper) {
+    return (_mm512_cmp_ps_mask(a, lower, _CMP_NGE_UQ) | _mm512_cmp_ps_mask(a, upper, _CMP_NLE_UQ)) != 0;
+}
+#else
+typedef double real;
+typedef __m512d vec;
+enum { LANES = 8 };
+static inline vec v_set1(real a) { return _mm512_set1_pd(a); }
+static inline vec v_load(const real *p) { return _mm512_loadu_pd(p); }
+static inline void v_store(real *p, vec a) { _mm512_storeu_pd(p, a); }
+static inline vec v_add(vec a, vec b) { return _mm512_add_pd(a, b); }
+static inline vec v_sub(vec a, vec b) { return _mm512_sub_pd(a, b); }
+static inline vec v_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }
+static inline vec v_div(vec a, vec b) { return _mm512_div_pd(a, b); }
+static inline vec v_min(vec a, vec b) { return _mm512_min_pd(a, b); }
+static inline vec v_max(vec a, vec b) { return _mm512_max_pd(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vec v_abs(vec a) { return _mm512_abs_pd(a); }
+static inline vec v_copysign(vec a, vec sign) {
+    return _mm512_or_pd(a, _mm512_and_pd(sign, _mm512_set1_pd(-0.0)));
+}
+static inline vec v_round(vec a) { return _mm512_roundscale_pd(a, 8); }
+static inline vec v_exp2i(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), k); }
+static inline int v_any_outside(vec a, vec lower, vec upper) {
+    return (_mm512_cmp_pd_mask(a, lower, _CMP_NGE_UQ) | _mm512_cmp_pd_mask(a, upper, _CMP_NLE_UQ)) != 0;
+}
+#endif

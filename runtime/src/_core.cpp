@@ -1,0 +1,268 @@
+// Python's door to the C core: checks arrays, releases the GIL, calls. No numerics here.
+#include "engine.h"
+
+extern "C" {
+#include <reverse.h>
+}
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+template <class Real> using Rows = nb::ndarray<const Real, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Real> using OutRows = nb::ndarray<Real, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Real> using OutJets = nb::ndarray<Real, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Jets = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
+static void require(bool holds, const char *message) {
+    if (!holds) throw nb::value_error(message);
+}
+
+// (outside, bad_row): what the Python class reports. Short calls keep the GIL: releasing it costs
+// more than they do.
+template <class Call> static std::pair<std::uint64_t, std::int64_t> guarded(std::size_t n, Call call) {
+    Seen seen;
+    if (n >= 64) {
+        nb::gil_scoped_release released;
+        seen = call();
+    } else {
+        seen = call();
+    }
+    return {seen.outside, seen.bad_row};
+}
+
+static kd_channels make_channels(bool first, const Pairs &pairs, std::uint32_t inputs) {
+    kd_channels channels = {first ? inputs : 0u, static_cast<std::uint32_t>(pairs.size()), {}};
+    require(pairs.size() <= KD_MAX_PAIRS, "too many second derivatives in one call");
+    require(first || pairs.empty(), "second derivatives need the first ones");
+    for (std::size_t p = 0; p < pairs.size(); ++p) {
+        require(pairs[p].first < inputs && pairs[p].second < inputs, "a second derivative names no input");
+        channels.pair[p][0] = static_cast<std::uint8_t>(pairs[p].first);
+        channels.pair[p][1] = static_cast<std::uint8_t>(pairs[p].second);
+    }
+    return channels;
+}
+
+template <class Real>
+static std::pair<std::uint64_t, std::int64_t> eval(Engine &engine, Rows<Real> x, OutRows<Real> y, std::size_t threads) {
+    require(x.shape(1) == kd_input_count(&engine.model()), "x has the wrong number of columns");
+    require(y.shape(0) == x.shape(0) && y.shape(1) == kd_output_count(&engine.model()), "y has the wrong shape");
+    return guarded(x.shape(0), [&] { return engine.eval(x.data(), x.shape(0), y.data(), threads); });
+}
+
+template <class Real>
+static std::pair<std::uint64_t, std::int64_t> jet(Engine &engine, Rows<Real> x, bool first, const Pairs &pairs,
+                                                  OutJets<Real> out, std::size_t threads) {
+    const std::uint32_t inputs = kd_input_count(&engine.model());
+    const kd_channels channels = make_channels(first, pairs, inputs);
+    require(x.shape(1) == inputs, "x has the wrong number of columns");
+    require(out.shape(0) == 1 + channels.first + channels.pairs && out.shape(1) == x.shape(0) &&
+                out.shape(2) == kd_output_count(&engine.model()),
+            "the jet array has the wrong shape");
+    return guarded(x.shape(0), [&] { return engine.jet(channels, x.data(), x.shape(0), out.data(), threads); });
+}
+
+static void residual(Engine &engine, Rows<double> x, Jets jets, nb::object data, OutRows<double> out) {
+    const kd_model *model = &engine.model();
+    kd_channels channels;
+    kd_equation_channels(model, &channels);
+    const std::size_t n = x.shape(0), columns = kd_data_count(model);
+    const double *table = nullptr;
+    Rows<double> held;
+    if (columns > 0) {
+        held = nb::cast<Rows<double>>(data);
+        require(held.shape(0) == n && held.shape(1) == columns, "the source terms have the wrong shape");
+        table = held.data();
+    }
+    require(x.shape(1) == kd_input_count(model) && out.shape(0) == n && out.shape(1) == kd_equation_count(model) &&
+                jets.shape(0) == 1 + kd_input_count(model) + channels.pairs && jets.shape(1) == n &&
+                jets.shape(2) == kd_output_count(model),
+            "the arrays of the residual do not fit together");
+    check(kd_residual(model, n, x.data(), jets.data(), table, out.data()));
+}
+
+// One point set and one output array, checked once; every call is then a plain C call.
+class Bound {
+  public:
+    template <class Real>
+    static Bound make(Engine &engine, Rows<Real> x, OutRows<Real> y) {
+        require(x.shape(1) == kd_input_count(&engine.model()), "x has the wrong number of columns");
+        require(y.shape(0) == x.shape(0) && y.shape(1) == kd_output_count(&engine.model()), "out has the wrong shape");
+        Bound bound;
+        bound.plan_ = engine.plan(Calls<Real>::precision);
+        bound.n_ = x.shape(0);
+        bound.x_ = x.data();
+        bound.y_ = y.data();
+        bound.single_ = std::is_same_v<Real, float>;
+        bound.workspace_ = allocate(kd_workspace_size(bound.plan_, &KD_VALUES));
+        bound.busy_ = std::make_unique<std::atomic_flag>();
+        return bound;
+    }
+
+    // Outside count, or -(row + 1) of the first row that is not finite.
+    std::int64_t call() {
+        if (busy_->test_and_set(std::memory_order_acquire))
+            throw std::runtime_error("this bound call is already running in another thread: bind once per thread");
+        kd_report report = {0, 0};
+        kd_status status;
+        if (n_ >= 64) {
+            nb::gil_scoped_release released;
+            status = run(&report);
+        } else {
+            status = run(&report);
+        }
+        busy_->clear(std::memory_order_release);
+        if (status == KD_NOT_FINITE) return -static_cast<std::int64_t>(report.row) - 1;
+        check(status);
+        return static_cast<std::int64_t>(report.outside);
+    }
+
+  private:
+    kd_status run(kd_report *report) {
+        if (single_)
+            return kd_eval(plan_, n_, static_cast<const float *>(x_), static_cast<float *>(y_), workspace_.get(), report);
+        return kd_eval_f64(plan_, n_, static_cast<const double *>(x_), static_cast<double *>(y_), workspace_.get(),
+                           report);
+    }
+
+    const kd_plan *plan_ = nullptr;
+    std::size_t n_ = 0;
+    const void *x_ = nullptr;
+    void *y_ = nullptr;
+    bool single_ = true;
+    Aligned workspace_;
+    std::unique_ptr<std::atomic_flag> busy_;
+};
+
+// ---- training: jets of a parameter vector, and the reverse pass ----
+
+struct Trainee {
+    std::vector<std::uint32_t> sizes;
+    kd_network net;
+    const kd_reverse *calls;
+    std::size_t parameters = 0;
+
+    Trainee(std::vector<std::uint32_t> widths, std::uint32_t activation, Vector theta, Vector scale, const Pairs &pairs,
+            int order, const std::optional<std::string> &isa)
+        : sizes(std::move(widths)), calls(kd_find_reverse(isa ? isa->c_str() : nullptr)) {
+        require(calls != nullptr, kd_status_text(KD_ISA));
+        require(sizes.size() >= 2 && sizes.size() <= KD_MAX_LAYERS, "a network has 2 to 64 widths");
+        for (std::size_t l = 0; l < sizes.size(); ++l) {
+            require(sizes[l] > 0 && sizes[l] <= 4096, "a width lies outside 1 to 4096");
+            if (l > 0) parameters += (std::size_t{sizes[l - 1]} + 1) * sizes[l];
+        }
+        require(sizes[0] <= KD_MAX_INPUTS, "at most 16 inputs");
+        require(activation < KD_ACTIVATIONS, "unknown activation");
+        require(theta.shape(0) == parameters, "theta does not have the network's number of parameters");
+        require(scale.shape(0) == sizes[0], "scale needs one entry per input");
+        require(order == 2 || pairs.empty(), "pairs need order 2");
+        net = {sizes.data(), static_cast<std::uint32_t>(sizes.size() - 1), activation,
+               make_channels(order > 0, pairs, sizes[0]), theta.data(), scale.data()};
+    }
+    std::size_t channels() const { return 1 + net.channels.first + net.channels.pairs; }
+    void check_arrays(const Rows<double> &x, std::size_t k, std::size_t n, std::size_t m) const {
+        require(x.shape(1) == sizes.front(), "x has the wrong number of columns");
+        require(k == channels() && n == x.shape(0) && m == sizes.back(), "the jets must be (channels, n, outputs)");
+    }
+};
+
+static constexpr std::size_t training_grain = 128; // points per share, at least
+
+using Widths = std::vector<std::uint32_t>;
+using Isa = std::optional<std::string>;
+
+static void reverse_jets(Widths sizes, std::uint32_t activation, Vector theta, Rows<double> x, Vector scale,
+                         const Pairs &pairs, int order, OutJets<double> out, std::size_t threads, Isa isa) {
+    const Trainee t(std::move(sizes), activation, theta, scale, pairs, order, isa);
+    t.check_arrays(x, out.shape(0), out.shape(1), out.shape(2));
+    const std::size_t n = x.shape(0), size = t.calls->workspace(&t.net);
+    nb::gil_scoped_release released;
+    split_points(n, threads, training_grain, [&](std::size_t, std::size_t begin, std::size_t end) {
+        t.calls->jets(&t.net, end - begin, n, x.data() + begin * t.sizes.front(), out.data() + begin * t.sizes.back(),
+                      thread_workspace(size));
+    });
+}
+
+static void reverse_vjp(Widths sizes, std::uint32_t activation, Vector theta, Rows<double> x, Vector scale,
+                        const Pairs &pairs, int order, Jets seed, OutVector gradient, std::size_t threads, Isa isa) {
+    const Trainee t(std::move(sizes), activation, theta, scale, pairs, order, isa);
+    t.check_arrays(x, seed.shape(0), seed.shape(1), seed.shape(2));
+    require(gradient.shape(0) == t.parameters, "the gradient needs one entry per parameter");
+    const std::size_t n = x.shape(0), size = t.calls->workspace(&t.net);
+    nb::gil_scoped_release released;
+    std::vector<std::vector<double>> parts(std::max<std::size_t>(threads, 1));
+    split_points(n, threads, training_grain, [&](std::size_t index, std::size_t begin, std::size_t end) {
+        parts[index].assign(t.parameters, 0.0);
+        t.calls->vjp(&t.net, end - begin, n, x.data() + begin * t.sizes.front(), seed.data() + begin * t.sizes.back(),
+                     parts[index].data(), thread_workspace(size));
+    });
+    std::fill_n(gradient.data(), t.parameters, 0.0);
+    for (const auto &part : parts) // in order of the points, so that the sum repeats exactly
+        for (std::size_t p = 0; p < part.size(); ++p) gradient.data()[p] += part[p];
+}
+
+static void reverse_jacobian(Widths sizes, std::uint32_t activation, Vector theta, Rows<double> x, Vector scale,
+                             const Pairs &pairs, int order, Jets seed, OutRows<double> out, std::size_t threads,
+                             Isa isa) {
+    const Trainee t(std::move(sizes), activation, theta, scale, pairs, order, isa);
+    t.check_arrays(x, seed.shape(0), seed.shape(1), seed.shape(2));
+    require(out.shape(0) == t.parameters && out.shape(1) == x.shape(0), "the Jacobian must be (parameters, n)");
+    const std::size_t n = x.shape(0), size = t.calls->workspace(&t.net);
+    nb::gil_scoped_release released;
+    split_points(n, threads, training_grain, [&](std::size_t, std::size_t begin, std::size_t end) {
+        t.calls->jacobian(&t.net, end - begin, n, x.data() + begin * t.sizes.front(),
+                          seed.data() + begin * t.sizes.back(), out.data() + begin, thread_workspace(size));
+    });
+}
+
+NB_MODULE(_core, m) {
+    m.def("version", [] { return std::string(kd_version()); });
+    m.def("isas", [] {
+        std::vector<std::string> names;
+        for (std::size_t k = 0; const char *name = kd_isa_name(k); ++k) names.emplace_back(name);
+        return names;
+    }, "Instruction sets that this processor can run, best first.");
+    m.def("check", [](nb::bytes file) -> std::optional<std::string> {
+        Aligned copy = allocate(file.size());
+        std::memcpy(copy.get(), file.data(), file.size());
+        kd_model model;
+        const kd_status status = kd_load(&model, copy.get(), file.size());
+        if (status == KD_OK) return std::nullopt;
+        return std::string(kd_status_name(status));
+    }, "file"_a, "None if the core accepts the file, else the name of its refusal.");
+
+    nb::class_<Engine>(m, "Engine")
+        .def("__init__", [](Engine *self, nb::bytes file, Isa isa) {
+            new (self) Engine(file.data(), file.size(), std::move(isa));
+        }, "file"_a, "isa"_a = nb::none())
+        .def_prop_ro("isa", [](Engine &e) { return std::string(kd_plan_isa(e.plan(KD_F32))); })
+        .def_prop_ro("parameters", [](Engine &e) { return kd_parameter_count(&e.model()); })
+        .def("eval", &eval<float>, "x"_a.noconvert(), "out"_a.noconvert(), "threads"_a = 1)
+        .def("eval", &eval<double>, "x"_a.noconvert(), "out"_a.noconvert(), "threads"_a = 1)
+        .def("jet", &jet<float>, "x"_a.noconvert(), "first"_a, "pairs"_a, "out"_a.noconvert(), "threads"_a = 1)
+        .def("jet", &jet<double>, "x"_a.noconvert(), "first"_a, "pairs"_a, "out"_a.noconvert(), "threads"_a = 1)
+        .def("residual", &residual, "x"_a.noconvert(), "jets"_a.noconvert(), "data"_a.none(), "out"_a.noconvert())
+        .def("bind", &Bound::make<float>, "x"_a.noconvert(), "out"_a.noconvert(), nb::keep_alive<0, 1>(),
+             nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>())
+        .def("bind", &Bound::make<double>, "x"_a.noconvert(), "out"_a.noconvert(), nb::keep_alive<0, 1>(),
+             nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>());
+    nb::class_<Bound>(m, "Bound").def("__call__", &Bound::call);
+
+    m.def("reverse_jets", &reverse_jets, "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(),
+          "scale"_a.noconvert(), "pairs"_a, "order"_a, "out"_a.noconvert(), "threads"_a, "isa"_a = nb::none());
+    m.def("reverse_vjp", &reverse_vjp, "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(),
+          "scale"_a.noconvert(), "pairs"_a, "order"_a, "seed"_a.noconvert(), "gradient"_a.noconvert(), "threads"_a,
+          "isa"_a = nb::none());
+    m.def("reverse_jacobian", &reverse_jacobian, "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(),
+          "scale"_a.noconvert(), "pairs"_a, "order"_a, "seed"_a.noconvert(), "out"_a.noconvert(), "threads"_a,
+          "isa"_a = nb::none());
+}

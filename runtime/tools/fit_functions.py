@@ -1,0 +1,83 @@
+"""Prints `core/coefficients.h`: polynomials and constants of the core's exp, tanh and sin.
+
+Each polynomial interpolates its function at Chebyshev nodes in 60-digit arithmetic, which is
+within a small factor of the minimax error; the degrees are the lowest whose error lies below a
+quarter of the rounding unit. Run: python fit_functions.py > ../core/coefficients.h (needs mpmath).
+"""
+
+from collections.abc import Callable
+
+import mpmath as mp
+
+mp.mp.dps = 60
+HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0001")
+HALF_PI = mp.pi / 2 * mp.mpf("1.0001")
+
+
+def interpolate(function: Callable[[mp.mpf], mp.mpf], low: mp.mpf, high: mp.mpf, degree: int) -> list[mp.mpf]:
+    """Coefficients, lowest first, of the polynomial through the Chebyshev nodes of [low, high]."""
+    n = degree + 1
+    nodes = [
+        (low + high) / 2 + (high - low) / 2 * mp.cos((2 * k + 1) * mp.pi / (2 * n)) for k in range(n)
+    ]
+    vandermonde = mp.matrix(n, n)
+    for row, node in enumerate(nodes):
+        for column in range(n):
+            vandermonde[row, column] = node**column
+    return list(mp.lu_solve(vandermonde, mp.matrix([function(node) for node in nodes])))
+
+
+def exp_tail(r: mp.mpf) -> mp.mpf:
+    """(e^r - 1 - r) / r^2."""
+    return mp.mpf(1) / 2 + r / 6 if abs(r) < 1e-20 else (mp.expm1(r) - r) / r**2
+
+
+def sin_tail(s: mp.mpf) -> mp.mpf:
+    """(sin r - r) / r^3 with s = r^2."""
+    r = mp.sqrt(s)
+    return -mp.mpf(1) / 6 if s == 0 else (mp.sin(r) - r) / r**3
+
+
+def cos_tail(s: mp.mpf) -> mp.mpf:
+    """(cos r - 1 + s/2) / s^2 with s = r^2."""
+    return mp.mpf(1) / 24 if s == 0 else (mp.cos(mp.sqrt(s)) - 1 + s / 2) / s**2
+
+
+def split(value: mp.mpf, bits: int, parts: int) -> list[mp.mpf]:
+    """`value` as a sum of numbers of `bits` bits each, so that small multiples of them are exact."""
+    out = []
+    for _ in range(parts - 1):
+        scale = mp.mpf(2) ** (bits - 1 - mp.floor(mp.log(abs(value), 2)))
+        head = mp.nint(value * scale) / scale
+        out.append(head)
+        value -= head
+    return [*out, value]
+
+
+def literal(value: mp.mpf, suffix: str) -> str:
+    return mp.nstr(value, 9 if suffix else 17, min_fixed=0, max_fixed=0) + suffix
+
+
+def define(name: str, values: list[mp.mpf], suffix: str) -> None:
+    print(f"#define {name} {{{', '.join(literal(v, suffix) for v in values)}}}")
+
+
+def precision(suffix: str, exp_degree: int, sin_degree: int, cos_degree: int, bits: int, parts: int) -> None:
+    define("KD_EXP_TAIL", interpolate(exp_tail, -HALF_LN2, HALF_LN2, exp_degree), suffix)
+    define("KD_SIN_TAIL", interpolate(sin_tail, mp.mpf(0), HALF_PI**2, sin_degree), suffix)
+    define("KD_COS_TAIL", interpolate(cos_tail, mp.mpf(0), HALF_PI**2, cos_degree), suffix)
+    define("KD_LN2", split(mp.log(2), bits, 2), suffix)
+    define("KD_PI", split(mp.pi, bits, parts), suffix)
+
+
+def main() -> None:
+    print("/* Written by tools/fit_functions.py; lowest order first. */")
+    print("#if KD_BITS == 32")
+    precision("f", 4, 3, 3, 11, 4)
+    print("#else")
+    precision("", 10, 7, 7, 30, 3)
+    print("#endif")
+
+
+if __name__ == "__main__":
+    main()
