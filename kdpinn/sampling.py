@@ -74,14 +74,20 @@ def on_face(box: Box, face: Mapping[str, float], n: int, *, seed: int) -> Tensor
 
 
 def on_faces(box: Box, faces: Sequence[Mapping[str, float]], n: int, *, seed: int) -> Tensor:
-    """n points on each of the faces, with its corners; (n * len(faces), d) in their order.
+    """n points shared equally between the faces, each with its corners, in the faces' order.
 
-    A face that fixes all coordinates has a single point. Meant to be drawn once: with few or
-    changing condition points the error jumps between resamplings.
+    Meant to be drawn once: with few or changing condition points the error jumps between
+    resamplings.
+
+    Returns:
+        (n, d); fewer where a face is a single point, more where n is less than the number of
+        faces.
     """
     if not faces:
         raise ValueError('`on_faces` needs at least one face, e.g. [{"x": -1.0}].')
-    return torch.cat([on_face(box, face, n, seed=seed + k) for k, face in enumerate(faces)])
+    share, rest = divmod(n, len(faces))
+    counts = [max(share + (k < rest), 1) for k in range(len(faces))]
+    return torch.cat([on_face(box, f, counts[k], seed=seed + k) for k, f in enumerate(faces)])
 
 
 def residual_adaptive(

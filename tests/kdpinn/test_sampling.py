@@ -64,12 +64,13 @@ def test_corner_is_a_single_point_and_a_slice_may_lie_inside():
     assert np.all(on_face(BOX, {"x": 0.25}, 10, seed=0).numpy()[:, 0] == 0.25)
 
 
-def test_faces_come_in_order_with_n_points_each():
-    x = on_faces(BOX, [{"x": -1}, {"x": 1}], 16, seed=0)
-    assert x.shape == (32, 2)
-    assert torch.all(x[:16, 0] == -1)
-    assert torch.all(x[16:, 0] == 1)
-    assert not torch.equal(x[:16, 1], x[16:, 1])  # each face has points of its own
+def test_faces_come_in_order_and_share_the_points():
+    x = on_faces(BOX, [{"x": -1}, {"x": 1}], 33, seed=0)
+    assert x.shape == (33, 2)
+    assert torch.all(x[:17, 0] == -1)
+    assert torch.all(x[17:, 0] == 1)
+    assert not torch.equal(x[1:16, 1], x[18:, 1])  # each face has points of its own
+    assert on_faces(BOX, [{"x": -1}, {"x": 1}], 1, seed=0).shape == (2, 2)
 
 
 def test_adaptive_points_follow_the_residual():
