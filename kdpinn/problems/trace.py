@@ -192,6 +192,11 @@ def _term(name: str, term: sympy.Expr, factors: Mapping[sympy.Symbol, Factor]) -
                 "field, derivative, coordinate, parameter or source. If it depends on the "
                 "coordinates alone, give it as one of `sources`"
             )
+    if len(product) > MAX_FACTORS:
+        raise _NoSumOfProducts(
+            f"equation '{name}' has {len(product)} factors in a term, and a file has room for "
+            f"{MAX_FACTORS}"
+        )
     return Term(
         coefficient=coefficient,
         factors=tuple(sorted(product, key=lambda f: (f.kind, f.a, f.b))),
@@ -206,12 +211,9 @@ def _number(name: str, value: sympy.Expr) -> float:
 
 
 def _check_caps(problem: Problem, traced: SumOfProducts) -> None:
-    terms = [term for equation in traced.equations for term in equation.terms]
-    longest = max((len(term.factors) for term in terms), default=0)
     for what, count, cap in (
         ("equations", len(traced.equations), MAX_EQUATIONS),
-        ("terms", len(terms), MAX_TERMS),
-        ("factors in a term", longest, MAX_FACTORS),
+        ("terms", sum(len(equation.terms) for equation in traced.equations), MAX_TERMS),
         ("sources", len(problem.sources), MAX_DATA),
     ):
         if count > cap:
