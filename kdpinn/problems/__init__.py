@@ -5,8 +5,9 @@ from __future__ import annotations
 from kdpinn.problems import load as _load
 from kdpinn.problems.burgers import BURGERS
 from kdpinn.problems.condition import Condition, dirichlet
+from kdpinn.problems.field_jet import FieldJet
 from kdpinn.problems.laplace import LAPLACE
-from kdpinn.problems.point_jet import FieldJet, PointJet
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.poisson import POISSON
 from kdpinn.problems.problem import Problem
 from kdpinn.problems.trace import SumOfProducts, trace

@@ -9,7 +9,8 @@ import numpy as np
 
 from kdpinn.geometry import Box, FloatArray
 from kdpinn.problems.condition import dirichlet
-from kdpinn.problems.point_jet import PointJet, Value
+from kdpinn.problems.field_jet import Value
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
 
 NU = 0.01 / np.pi

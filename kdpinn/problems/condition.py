@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeAlias
 
+from kdpinn.problems.field_jet import Value
 from kdpinn.problems.names import check_name
-from kdpinn.problems.point_jet import PointJet, Value
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.tables import Data
 
 Residual: TypeAlias = Callable[[PointJet], Value]

@@ -6,7 +6,7 @@ a bare array there. These do not care.
 
 from __future__ import annotations
 
-from kdpinn.problems.point_jet import Value, library_of, value_of
+from kdpinn.problems.field_jet import Value, library_of, value_of
 
 
 def sin(value: Value) -> Value:

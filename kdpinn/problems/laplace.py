@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kdpinn.geometry import Box, FloatArray
 from kdpinn.problems.condition import dirichlet
-from kdpinn.problems.point_jet import PointJet, Value
+from kdpinn.problems.field_jet import Value
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
 
 

@@ -15,7 +15,8 @@ from kdpinn.geometry import Box, FloatArray
 from kdpinn.jets import JetSpec
 from kdpinn.problems.checks import check_problem
 from kdpinn.problems.condition import Condition, Residual
-from kdpinn.problems.point_jet import PointJet, Value
+from kdpinn.problems.field_jet import Value
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.record import equations, record
 from kdpinn.problems.tables import Data, call_by_name, checked, tabulate
 from kdpinn.recipe import Recipe

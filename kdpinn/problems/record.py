@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from kdpinn.jets import JetSpec
+from kdpinn.problems.field_jet import FieldJet, Value, value_of
 from kdpinn.problems.names import check_name
-from kdpinn.problems.point_jet import FieldJet, PointJet, Value, value_of
+from kdpinn.problems.point_jet import PointJet
 
 
 class Recorder:

@@ -11,7 +11,8 @@ import numpy as np
 import sympy
 import torch
 
-from kdpinn.problems.point_jet import FieldJet, PointJet
+from kdpinn.problems.field_jet import FieldJet
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
 from kdpinn.sampling import sobol
 from kdpinn_runtime.format import Equation, Factor, FactorKind, Term
