@@ -1,9 +1,35 @@
 """Train physics-informed networks, distil them to small students, and ship them."""
 
-from kdpinn.field import Field
-from kdpinn.geometry import Box
-from kdpinn.problems import Condition, Problem, dirichlet, load_problem
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kdpinn.field import Field
+    from kdpinn.geometry import Box
+    from kdpinn.problems import Condition, Problem, dirichlet, load_problem
 
 __version__ = "0.1.0"
 
 __all__ = ["Box", "Condition", "Field", "Problem", "__version__", "dirichlet", "load_problem"]
+
+# Imported on first use: torch takes seconds, and `kdpinn --help` or `verify` do not need it.
+_HOMES = {
+    "Box": "kdpinn.geometry",
+    "Condition": "kdpinn.problems",
+    "Field": "kdpinn.field",
+    "Problem": "kdpinn.problems",
+    "dirichlet": "kdpinn.problems",
+    "load_problem": "kdpinn.problems",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kdpinn' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
