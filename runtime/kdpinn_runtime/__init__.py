@@ -8,13 +8,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .format import FormatError, ModelFile, pack, read, unpack, write
+from .model import Jet, Model, OutsideDomainError, OutsideDomainWarning, load
 from .verify import Check, Verdict, verify
-
-if TYPE_CHECKING:
-    from .model import Jet, Model, load
 
 __all__ = [
     "Check",
@@ -22,6 +18,8 @@ __all__ = [
     "Jet",
     "Model",
     "ModelFile",
+    "OutsideDomainError",
+    "OutsideDomainWarning",
     "Verdict",
     "load",
     "pack",
@@ -30,18 +28,3 @@ __all__ = [
     "verify",
     "write",
 ]
-
-_COMPILED = {"Jet", "Model", "load"}
-
-
-def __getattr__(name: str) -> Any:
-    # Late, so that files can be read and written where the compiled core is not built.
-    if name in _COMPILED:
-        from . import model
-
-        return getattr(model, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_COMPILED})

@@ -71,14 +71,13 @@ def _split(data: bytes) -> Records:
         record = data[number * RECORD_BYTES : (number + 1) * RECORD_BYTES]
         code, index = (int.from_bytes(record[at : at + 4], "little") for at in (0, 4))
         if code in RESERVED_KINDS:
-            problems.add(
+            raise FormatError(
                 "UNSUPPORTED",
                 f"record {number} is of kind {code} ({RESERVED_KINDS[code]}), which this "
                 "runtime does not know: update it",
             )
         if code not in Kind._value2member_map_:
-            if code not in RESERVED_KINDS:
-                problems.add("RECORD", f"record {number} is of the unknown kind {code}")
+            problems.add("RECORD", f"record {number} is of the unknown kind {code}")
             continue
         kind = Kind(code)
         _check_record(problems, number, kind, record)

@@ -18,6 +18,7 @@ from ._model_file import ModelFile
 from ._parts import Target
 from ._rounding import float64_bound
 from ._text import aligned
+from .model import load
 
 Array = NDArray[np.float64]
 
@@ -96,13 +97,13 @@ def verify(
         The verdict; a file that cannot be loaded raises (FormatError, OSError) instead.
     """
     if isinstance(model, (str, os.PathLike, bytes)):
-        from .model import load  # the compiled core; reading and writing files works without it
-
-        model = load(model, outside="count")
-    checks = [_integrity(model), *_baseline_checks(model), _finite_check(model)]
+        loaded: Evaluator = load(model, outside="count")
+    else:
+        loaded = model
+    checks = [_integrity(loaded), *_baseline_checks(loaded), _finite_check(loaded)]
     if latency:
-        checks += [_latency_check(model, t, latency_seconds) for t in model.file.targets]
-    return Verdict(digest=model.digest, checks=tuple(checks))
+        checks += [_latency_check(loaded, t, latency_seconds) for t in loaded.file.targets]
+    return Verdict(digest=loaded.digest, checks=tuple(checks))
 
 
 def _integrity(model: Evaluator) -> Check:

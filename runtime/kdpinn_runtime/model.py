@@ -1,0 +1,250 @@
+"""A loaded model: numpy in, numpy out, with exact derivatives, evaluated by the C core."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from ._jet import Jet, pair_indices
+from ._model_file import ModelFile
+from ._parts import Variable
+from ._points import as_points, columns_of
+from ._reader import in_file, read_bytes, unpack
+from ._refusals import FormatError
+
+Array = NDArray[Any]
+Outside = Literal["warn", "count", "refuse"]
+
+
+class OutsideDomainWarning(UserWarning):
+    """Points lie outside the domain that the model was trained on."""
+
+
+class OutsideDomainError(ValueError):
+    """Points lie outside the domain, and the model was loaded with outside="refuse"."""
+
+
+class Model:
+    """Evaluates a model file; make one with `load`.
+
+    Points are (n, d) arrays, one column per input in the order of `inputs`, in the inputs' units.
+    The arithmetic is that of the points: float32 arrays are evaluated in float32, everything else
+    in float64. Many threads may share one model; the interpreter lock is released meanwhile.
+
+    Attributes:
+        file: the parsed file: layers, equations, baseline, card.
+        inputs, outputs: names, units and ranges.
+        digest: SHA-256 of the file's content, hexadecimal.
+        outside_count: points outside the domain so far, over all calls.
+    """
+
+    def __init__(self, content: bytes, *, outside: Outside = "warn", isa: str | None = None) -> None:
+        if outside not in get_args(Outside):
+            raise ValueError(f"`outside` must be one of {get_args(Outside)}, got {outside!r}.")
+        self.file: ModelFile = unpack(content)
+        self.digest = content[64:96].hex()
+        self.inputs: tuple[Variable, ...] = self.file.inputs
+        self.outputs: tuple[Variable, ...] = self.file.outputs
+        self.outside_count = 0
+        self._outside = outside
+        self._warned = False
+        self._engine = _core.Engine(content, isa)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(variable.name for variable in self.inputs)
+        outputs = ", ".join(variable.name for variable in self.outputs)
+        return f"<Model ({inputs}) -> ({outputs}), {self.parameters} parameters, {self.isa}>"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What the file says about itself: problem, recipe, accuracy, versions."""
+        return self.file.card
+
+    @property
+    def domain(self) -> NDArray[np.float64]:
+        """Lower and upper bound of each input, (d, 2), in its unit."""
+        return np.array([(variable.lower, variable.upper) for variable in self.inputs])
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The second derivatives, as pairs of input indices, that the file's equations use."""
+        return self.file.pairs
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return int(self._engine.parameters)
+
+    @property
+    def isa(self) -> str:
+        """The instruction set that evaluates this model: "avx512", "avx2" or "scalar"."""
+        return str(self._engine.isa)
+
+    def __call__(self, x: ArrayLike, *, threads: int = 1) -> Array:
+        """Outputs (n, m) at the points `x` (n, d), float32 or float64 as `x`.
+
+        Raises ValueError for a wrong shape, for NaN or infinity (naming the row), and
+        OutsideDomainError where the model was loaded with outside="refuse".
+        """
+        points = as_points(x, self.inputs)
+        out = np.empty((len(points), len(self.outputs)), points.dtype)
+        self._report(points, *self._engine.eval(points, out, threads))
+        return out
+
+    def jet(
+        self,
+        x: ArrayLike,
+        second: Literal["all"] | Sequence[Sequence[str]] = "all",
+        *,
+        threads: int = 1,
+    ) -> Jet:
+        """Values, all first derivatives and the chosen second derivatives at `x` (n, d).
+
+        Args:
+            x: points, as for a call.
+            second: "all", or pairs of input names such as [("x", "x"), ("x", "t")]; () for none.
+            threads: points are shared out over so many threads.
+        """
+        points = as_points(x, self.inputs)
+        return self._jet(points, pair_indices(second, self.inputs), threads)
+
+    def residual(
+        self, x: ArrayLike, data: ArrayLike | None = None, *, threads: int = 1
+    ) -> NDArray[np.float64]:
+        """Residual of the equations that the file carries, (n, equations), at `x` (n, d).
+
+        `data` (n, columns) holds the source terms at the points, if the equations use any. The
+        jets are computed in the arithmetic of `x`, the sums of products in float64.
+        """
+        if not self.file.equations:
+            raise ValueError("This model's file carries no equation: it has no residual.")
+        points = as_points(x, self.inputs)
+        table = None if data is None else np.ascontiguousarray(data, np.float64)
+        columns = 0 if self.file.baseline is None or self.file.baseline.data is None else (
+            self.file.baseline.data.shape[1]
+        )
+        if columns and (table is None or table.shape != (len(points), columns)):
+            got = "none" if table is None else table.shape
+            raise ValueError(
+                f"The equations use {columns} tabulated source terms: `data` must have the shape "
+                f"({len(points)}, {columns}), got {got}."
+            )
+        jets = self._jet(points, self.pairs, threads).channels.astype(np.float64, copy=False)
+        out = np.empty((len(points), len(self.file.equations)))
+        self._engine.residual(points.astype(np.float64, copy=False), jets, table, out)
+        return out
+
+    def bind(self, x: Array, out: Array) -> Callable[[], None]:
+        """A call without arguments that evaluates `x` (n, d) into `out` (n, m), for control loops.
+
+        Both are checked once, here: C-contiguous arrays of one type, float32 or float64, which the
+        call keeps alive and reads and writes in place. Use one such call per thread.
+        """
+        rows = x.shape[0] if isinstance(x, np.ndarray) and x.ndim == 2 else "n"
+        for name, array, columns in (("x", x, len(self.inputs)), ("out", out, len(self.outputs))):
+            fits = (
+                isinstance(array, np.ndarray)
+                and array.shape == (rows, columns)
+                and array.dtype in (np.float32, np.float64)
+                and array.dtype == x.dtype
+                and array.flags.c_contiguous
+            )
+            if not fits:
+                raise ValueError(
+                    f"`bind` needs `{name}` as a C-contiguous array of shape ({rows}, {columns}), "
+                    f"float32 or float64 alike for x and out; got {_describe(array)}."
+                )
+        if not out.flags.writeable:
+            raise ValueError("`bind` writes to `out`, which is read-only: pass a writeable array.")
+        evaluate, report = self._engine.bind(x, out), self._report
+
+        def call() -> None:
+            code = evaluate()
+            if code:
+                report(x, max(code, 0), -code - 1 if code < 0 else -1)
+
+        return call
+
+    def at(self, **coordinates: ArrayLike) -> dict[str, Array]:
+        """Named outputs at named coordinates, which broadcast: `model.at(x=0.3, t=times)["u"]`."""
+        points, shape = columns_of(coordinates, self.inputs)
+        out = self(points)
+        return {
+            variable.name: out[:, k].reshape(shape) for k, variable in enumerate(self.outputs)
+        }
+
+    def _jet(self, points: Array, pairs: tuple[tuple[int, int], ...], threads: int) -> Jet:
+        channels = 1 + len(self.inputs) + len(pairs)
+        out = np.empty((channels, len(points), len(self.outputs)), points.dtype)
+        self._report(points, *self._engine.jet(points, True, list(pairs), out, threads))
+        inputs = tuple(variable.name for variable in self.inputs)
+        outputs = tuple(variable.name for variable in self.outputs)
+        return Jet(channels=out, pairs=pairs, inputs=inputs, outputs=outputs)
+
+    def _report(self, points: Array, outside: int, bad_row: int) -> None:
+        """Counts, warns or refuses what the core saw in a call."""
+        if bad_row >= 0:
+            values = ", ".join(
+                f"{v.name}={a}" for v, a in zip(self.inputs, points[bad_row], strict=True)
+            )
+            raise ValueError(f"Row {bad_row} of the points is not finite ({values}).")
+        if not outside:
+            return
+        self.outside_count += outside
+        if self._outside == "refuse":
+            raise OutsideDomainError(self._outside_text(points, outside))
+        if self._outside == "warn" and not self._warned:
+            self._warned = True
+            warnings.warn(
+                self._outside_text(points, outside)
+                + " Later ones are only counted (`outside_count`).",
+                OutsideDomainWarning,
+                stacklevel=3,
+            )
+
+    def _outside_text(self, points: Array, outside: int) -> str:
+        lower, upper = self.domain.T
+        excess = np.maximum(lower - points, points - upper) / (upper - lower)
+        row = int(np.argmax(excess.max(axis=1)))
+        variable = self.inputs[int(np.argmax(excess[row]))]
+        value = points[row, int(np.argmax(excess[row]))]
+        return (
+            f"{outside} of {len(points)} points lie outside the domain; the farthest is row {row}: "
+            f"{variable.name} = {value:g} {variable.unit}".rstrip()
+            + f", known on [{variable.lower:g}, {variable.upper:g}]."
+        )
+
+
+def load(
+    source: str | os.PathLike[str] | bytes, *, outside: Outside = "warn", isa: str | None = None
+) -> Model:
+    """Loads a model file, checking every byte.
+
+    Args:
+        source: a path, or the bytes of a file.
+        outside: what to do about points outside the domain: "warn" once and count, only "count",
+            or "refuse" the call.
+        isa: instruction set to use, "avx512", "avx2" or "scalar"; the best one by default.
+    Raises:
+        FormatError: the file is damaged or not a model; `.code` says why.
+        OSError: the file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return Model(source, outside=outside, isa=isa)
+    try:
+        return Model(read_bytes(source), outside=outside, isa=isa)
+    except FormatError as error:
+        raise in_file(error, source) from error
+
+
+def _describe(array: object) -> str:
+    if not isinstance(array, np.ndarray):
+        return type(array).__name__
+    order = "contiguous" if array.flags.c_contiguous else "not contiguous"
+    return f"{array.dtype} {array.shape}, {order}"
