@@ -52,7 +52,8 @@ class Baseline:
             "BASELINE",
             f"tables have different numbers of rows: {rows}, expected one row per point",
         )
-        inexact = np.argwhere(self.points.astype(np.float32) != self.points)
+        with np.errstate(over="ignore"):  # becomes infinite, and so is not exact
+            inexact = np.argwhere(self.points.astype(np.float32) != self.points)
         if len(inexact):
             at = inexact[0].tolist()
             problems.add(

@@ -122,6 +122,9 @@ def build_layers(problems: Problems, program: Program, tensors: Tensors) -> tupl
 def _layer(fields: Fields, records: list[Fields], tensors: Tensors) -> Layer:
     problems = Problems()
     n_in, n_out = fields["n_in"], fields["n_out"]
+    problems.require(
+        n_out <= MAX_WIDTH, "TOO_LARGE", f"it gives {n_out} values, the cap is {MAX_WIDTH}"
+    )
     for role, cols in (("weight", n_in), ("bias", 1)):
         index = fields[role]
         shape = tensors[index].shape if index < len(tensors) else None

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -128,7 +128,7 @@ def _say_json(value: Any) -> None:
     _say(json.dumps(value, indent=2, allow_nan=False))
 
 
-def _load(path: str, outside: str = "count") -> Evaluator:
+def _load(path: str, outside: Literal["count", "refuse"] = "count") -> Evaluator:
     from .model import load  # the compiled core; `info` works without it
 
     model: Evaluator = load(path, outside=outside)

@@ -1,0 +1,37 @@
+"""Where the C header and library of this installation lie, as compiler flags.
+
+    cc program.c $(python -m kdpinn_runtime.paths --cflags --libs)
+
+For CMake: find_package(kdpinn CONFIG PATHS "$(python -m kdpinn_runtime.paths --cmake)").
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+INCLUDE = FOLDER / "include"
+LIBRARY = FOLDER / "lib" / "libkdpinn.a"
+CMAKE = FOLDER / "lib" / "cmake" / "kdpinn"
+
+
+def main() -> None:
+    """Prints the flags that were asked for, on one line."""
+    parser = argparse.ArgumentParser(prog="python -m kdpinn_runtime.paths", description=__doc__)
+    parser.add_argument("--cflags", action="store_true", help="flag for the header's folder")
+    parser.add_argument("--libs", action="store_true", help="the static library")
+    parser.add_argument("--cmake", action="store_true", help="folder of the CMake package")
+    wanted = parser.parse_args()
+    parts = [
+        *([f"-I{INCLUDE}"] if wanted.cflags else []),
+        *([str(LIBRARY)] if wanted.libs else []),
+        *([str(CMAKE)] if wanted.cmake else []),
+    ]
+    if not parts:
+        parser.error("name at least one of --cflags, --libs, --cmake")
+    print(" ".join(parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The reverse pass through the jets: against central differences, and its parts against each other."""
+
+import numpy as np
+import pytest
+from jet_bound import jet_bound
+from kdp_samples import bare_model
+from numpy_model import NumpyModel
+
+from kdpinn_runtime import _core, reverse
+
+ISAS = _core.isas()
+CASES = [
+    # sizes, pairs, order, points: around the tile widths, every order, mixed pairs, several outputs
+    ((2, 7, 5, 1), ((0, 0),), 2, 37),
+    ((3, 20, 20, 2), ((0, 0), (0, 1), (2, 2)), 2, 65),
+    ((2, 10, 10, 1), (), 0, 129),
+    ((2, 9, 9, 3), (), 1, 5),
+    ((1, 4, 1), ((0, 0),), 2, 1),
+    ((2, 3), (), 1, 4),
+]
+
+
+class Network:
+    """One case: parameters, points and seeds at random, and short calls of the module."""
+
+    def __init__(self, sizes, pairs, order, n, activation="tanh", isa=None, threads=1):
+        rng = np.random.default_rng(0)
+        self.sizes, self.pairs, self.order, self.n = sizes, pairs, order, n
+        self.activation, self.isa, self.threads = activation, isa, threads
+        self.count = sum((a + 1) * b for a, b in zip(sizes, sizes[1:]))
+        self.theta = 0.6 * rng.standard_normal(self.count)
+        self.x = rng.uniform(-1, 1, (n, sizes[0]))
+        self.scale = rng.uniform(0.5, 3, sizes[0])
+        self.channels = 1 + (sizes[0] if order else 0) + len(pairs)
+        self.seed = rng.standard_normal((self.channels, n, sizes[-1]))
+
+    def _call(self, function, theta, *arrays):
+        function(
+            self.sizes, self.activation, theta, self.x, self.scale, self.pairs, self.order, *arrays,
+            threads=self.threads, isa=self.isa,
+        )  # fmt: skip
+        return arrays[-1]
+
+    def jets(self, theta=None):
+        out = np.empty_like(self.seed)
+        return self._call(reverse.jets, self.theta if theta is None else theta, out)
+
+    def vjp(self):
+        return self._call(reverse.vjp, self.theta, self.seed, np.empty(self.count))
+
+    def jacobian(self):
+        return self._call(reverse.jacobian, self.theta, self.seed, np.empty((self.count, self.n)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu"])
+@pytest.mark.parametrize("case", CASES)
+def test_gradient_is_the_limit_of_differences(isa, activation, case):
+    """Central differences with step h = u^(1/3) err by O(h^2), about 1e-10 of the terms' size."""
+    net = Network(*case, activation=activation, isa=isa)
+    gradient = net.vjp()
+    rng = np.random.default_rng(1)
+    h = np.cbrt(2.0**-53)
+    size = np.abs(net.seed * net.jets()).sum() + np.abs(gradient).sum()
+    for _ in range(3):
+        direction = rng.standard_normal(net.count)
+        upper, lower = (net.jets(net.theta + s * h * direction) for s in (1, -1))
+        difference = ((upper - lower) * net.seed).sum() / (2 * h)
+        assert abs(gradient @ direction - difference) <= 1e3 * h**2 * size
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("case", CASES)
+def test_jacobian_rows_are_the_gradients_of_single_points(isa, case):
+    net = Network(*case, isa=isa)
+    jacobian = net.jacobian()
+    slack = 64 * 2.0**-53 * (np.abs(jacobian).sum(axis=1) + 1) * net.n
+    assert (np.abs(jacobian.sum(axis=1) - net.vjp()) <= slack).all()
+    point = net.n // 2
+    seed = net.seed.copy()
+    net.seed[:, np.arange(net.n) != point] = 0
+    assert (np.abs(net.vjp() - jacobian[:, point]) <= slack).all()
+    net.seed = seed
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu"])
+def test_jets_are_those_of_the_evaluator(isa, activation):
+    file = bare_model(sizes=(3, 9, 8, 2), activation=activation, dtype=np.float64)
+    pairs = ((0, 0), (0, 2), (1, 1))
+    theta = np.concatenate([np.append(w.weight.ravel(), w.bias) for w in file.layers])
+    net = Network((3, 9, 8, 2), pairs, 2, 50, activation=activation, isa=isa)
+    net.scale = file.input_scale
+    x = net.x / file.input_scale + file.input_shift
+    got = net.jets(theta)
+    got *= file.output_scale
+    got[0] += file.output_shift
+    jet = NumpyModel(file)._jet(x, pairs)
+    want = np.concatenate(
+        [jet.value[None], np.moveaxis(jet.first, 2, 0), np.moveaxis(jet.second, 2, 0)]
+    )
+    bound = 2 * jet_bound(file, x, pairs, 2.0**-53)
+    assert (np.abs(got - want).max(axis=1) <= bound).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_threads_share_the_points(isa):
+    """Jets and Jacobian bit for bit; the gradient sums in another order, always the same one."""
+    one, two = (Network((2, 12, 12, 2), ((0, 1),), 2, 1000, isa=isa, threads=t) for t in (1, 2))
+    assert np.array_equal(one.jets(), two.jets())
+    assert np.array_equal(one.jacobian(), two.jacobian())
+    assert np.array_equal(two.vjp(), two.vjp())
+    slack = 1000 * 2.0**-53 * np.abs(one.jacobian()).sum(axis=1)
+    assert (np.abs(one.vjp() - two.vjp()) <= slack).all()
+
+
+def test_shapes_are_checked():
+    net = Network((2, 3, 1), (), 1, 5)
+    with pytest.raises(ValueError, match="theta does not have"):
+        net.jets(np.zeros(3))
+    net.seed = np.zeros((2, 5, 1))
+    with pytest.raises(ValueError, match=r"\(channels, n, outputs\)"):
+        net.vjp()
+    with pytest.raises(ValueError, match="`activation` must be one of.*'relu'"):
+        Network((2, 3, 1), (), 1, 5, activation="relu").jets()
+    with pytest.raises(ValueError, match="names no input"):
+        Network((2, 3, 1), ((0, 2),), 2, 5).jets()
