@@ -1,6 +1,7 @@
 """Small models for the tests of the runtime, all from a seed."""
 
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy_model import NumpyModel
@@ -21,7 +22,7 @@ def network(sizes, activation="tanh", dtype=np.float32, seed=0):
     """Layers with Xavier normal weights, the last one linear."""
     rng = np.random.default_rng(seed)
     layers = []
-    for number, (n_in, n_out) in enumerate(zip(sizes, sizes[1:])):
+    for number, (n_in, n_out) in enumerate(pairwise(sizes)):
         weight = rng.normal(size=(n_out, n_in)) * np.sqrt(2 / (n_in + n_out))
         last = number == len(sizes) - 2
         layers.append(
@@ -54,12 +55,12 @@ def bare_model(sizes=(2, 5, 5, 1), activation="tanh", dtype=np.float32, seed=0):
     """A model without physics and baseline; inputs x in [-1, 1] m and t in [0, 1] s (and more)."""
     names = ("x", "t", "y", "z")[: sizes[0]]
     bounds = ((-1.0, 1.0), (0.0, 1.0), (2.0, 5.0), (-3.0, 0.0))
-    units = ("m", "s", "m", "m")
     d, m = sizes[0], sizes[-1]
+    units = ("m", "s", "m", "m")[:d]
     return ModelFile(
         inputs=tuple(
             Variable(name=n, unit=u, lower=a, upper=b)
-            for n, u, (a, b) in zip(names, units, bounds)
+            for n, u, (a, b) in zip(names, units, bounds[:d], strict=True)
         ),
         outputs=tuple(
             Variable(name="uvwp"[k], unit="m/s", lower=-1.0, upper=1.0) for k in range(m)
@@ -80,13 +81,11 @@ def with_baseline(file, n=7, seed=1, teacher=True):
     lower, upper = np.array(list(file.domain.values())).T
     points = rng.uniform(lower, upper, (n, len(lower))).astype(np.float32).astype(np.float64)
     expected = NumpyModel(file)(points)
+    ranges = zip(file.outputs, expected.min(axis=0), expected.max(axis=0), strict=True)
     limits = {"reference": 2e-3, "expected": 1e-5} | ({"teacher": 1e-3} if teacher else {})
     return replace(
         file,
-        outputs=tuple(
-            replace(v, lower=float(low), upper=float(high))
-            for v, low, high in zip(file.outputs, expected.min(axis=0), expected.max(axis=0))
-        ),
+        outputs=tuple(replace(v, lower=float(a), upper=float(b)) for v, a, b in ranges),
         baseline=Baseline(
             points=points,
             expected=expected,
@@ -124,5 +123,5 @@ def same(a, b):
             same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a)
         )
     if isinstance(a, tuple):
-        return len(a) == len(b) and all(same(p, q) for p, q in zip(a, b))
+        return len(a) == len(b) and all(same(p, q) for p, q in zip(a, b, strict=True))
     return a == b

@@ -66,10 +66,10 @@ class NumpyModel:
 
     def __init__(self, file, digest="", outside="warn"):
         self.file, self.digest, self.outside = file, digest, outside
-        self.inputs = tuple(v.name for v in file.inputs)
-        self.outputs = tuple(v.name for v in file.outputs)
-        self.domain, self.card, self.pairs = file.domain, file.card, file.pairs
-        self.parameters = {p.name: p.value for p in file.parameters}
+        self.inputs, self.outputs = file.inputs, file.outputs
+        self.names = tuple(v.name for v in file.inputs)
+        self.domain = np.array([(v.lower, v.upper) for v in file.inputs])
+        self.card, self.pairs, self.parameters = file.card, file.pairs, file.weight_count
         self.outside_count = 0
 
     def __call__(self, x):
@@ -78,7 +78,7 @@ class NumpyModel:
 
     def _checked(self, x):
         x = np.asarray(x)
-        lower, upper = np.array(list(self.domain.values())).T
+        lower, upper = self.domain.T
         self.outside_count += int(((x < lower) | (x > upper)).any(axis=1).sum())
         if self.outside == "refuse" and self.outside_count:
             raise ValueError(f"{self.outside_count} points lie outside the domain")
@@ -86,10 +86,10 @@ class NumpyModel:
 
     def jet(self, x, second="all"):
         d = len(self.inputs)
-        if second == "all":
+        if isinstance(second, str):
             second = tuple(combinations_with_replacement(range(d), 2))
         pairs = tuple(
-            tuple(sorted(self.inputs.index(c) if isinstance(c, str) else c for c in pair))
+            tuple(sorted(self.names.index(c) if isinstance(c, str) else c for c in pair))
             for pair in second
         )
         return self._jet(self._checked(x).astype(np.float64), pairs)
@@ -99,7 +99,7 @@ class NumpyModel:
         value = (x - file.input_shift) * file.input_scale
         first = np.broadcast_to(np.diag(file.input_scale), (n, d, d))  # [point, by, unit]
         second = np.zeros((n, len(pairs), d))
-        i, j = (np.array(side, dtype=int) for side in zip(*pairs)) if pairs else ([], [])
+        i, j = np.array(pairs, dtype=int).reshape(-1, 2).T
         for layer in file.layers:
             weight, bias = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
             value, first, second = value @ weight.T + bias, first @ weight.T, second @ weight.T
@@ -112,8 +112,8 @@ class NumpyModel:
             first=np.swapaxes(first * file.output_scale, 1, 2),
             second=np.swapaxes(second * file.output_scale, 1, 2),
             pairs=pairs,
-            inputs=self.inputs,
-            outputs=self.outputs,
+            inputs=self.names,
+            outputs=tuple(v.name for v in self.outputs),
         )
 
     def residual(self, x, data=None):
@@ -147,8 +147,8 @@ class NumpyModel:
 
     def at(self, **coordinates):
         """Outputs at one point, {name: value}."""
-        x = np.array([[coordinates[name] for name in self.inputs]], dtype=np.float64)
-        return dict(zip(self.outputs, self(x)[0].tolist(), strict=True))
+        x = np.array([[coordinates[name] for name in self.names]], dtype=np.float64)
+        return {v.name: u for v, u in zip(self.outputs, self(x)[0].tolist(), strict=True)}
 
 
 def load_numpy(source, outside="warn"):
