@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,13 +55,22 @@ class Term:
         return (mean * self.importance).sqrt()[:, None]
 
 
+class _Part(NamedTuple):
+    """A term's rows [start, stop) in its batch, and the factor on its residuals."""
+
+    start: int
+    stop: int
+    term: Term
+    factor: Tensor
+
+
 @dataclass(frozen=True)
 class _Batch:
-    """Terms of one spec, evaluated in one pass: z (N, d) normalized, rows [start, stop) each."""
+    """Terms of one spec, evaluated in one pass at z (N, d), normalized."""
 
     spec: JetSpec
     z: Tensor
-    parts: tuple[tuple[int, int, Term, Tensor], ...]
+    parts: tuple[_Part, ...]
 
 
 class LeastSquares:
@@ -101,28 +111,12 @@ class LeastSquares:
 
     def residuals_and_jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """r (rows,) and d r_n / d theta_p as (P, rows)."""
-        rows: list[Tensor] = []
-        columns: list[Tensor] = []
-        for batch in self._batches:
-            leaf = self._channels(theta.detach(), batch).requires_grad_()
-            channels = self.field.denormalize(leaf)
-            width = 0
-            scaled = []
-            for start, stop, term, factor in batch.parts:
-                scaled.append(_scaled(term, channels[:, start:stop], factor))
-                width = max(width, scaled[-1].shape[1])
-            for q in range(width):
-                # Row n depends on the channels of point n alone: one reverse pass seeds them all.
-                used = [r[:, q] for r in scaled if r.shape[1] > q]
-                total = torch.cat(used).sum()
-                (seed,) = torch.autograd.grad(total, leaf, retain_graph=True)
-                jacobian = jets_jacobian(
-                    self.field.network, theta, batch.z, batch.spec, self.field.input_scale, seed
-                )
-                keep = [slice(a, b) for (a, b, _, _), r in _zip(batch, scaled) if r.shape[1] > q]
-                rows += [r.detach() for r in used]
-                columns += [jacobian[:, part] for part in keep]
-        return torch.cat(rows), torch.cat(columns, 1)
+        pairs = [
+            self._term_jacobian(theta.detach(), batch, part)
+            for batch in self._batches
+            for part in batch.parts
+        ]
+        return torch.cat([r for r, _ in pairs]), torch.cat([j for _, j in pairs], 1)
 
     def check(self, theta: Tensor, iteration: int) -> None:
         """Raise `TrainingDiverged` naming the terms that are not finite at theta, if any."""
@@ -134,42 +128,54 @@ class LeastSquares:
                 "a root of a negative number in that term."
             )
 
-    def _channels(self, theta: Tensor, batch: _Batch) -> Tensor:
-        field = self.field
-        return network_jets(field.network, theta, batch.z, batch.spec, field.input_scale)
+    def _term_jacobian(self, theta: Tensor, batch: _Batch, part: _Part) -> tuple[Tensor, Tensor]:
+        """One term's rows (N * q,), component by component, and (P, N * q)."""
+        network, scale = self.field.network, self.field.input_scale
+        z = batch.z[part.start : part.stop]
+        leaf = network_jets(network, theta, z, batch.spec, scale).requires_grad_()
+        residual = _scaled(part, self.field.denormalize(leaf))
+        columns = []
+        for component in residual.unbind(1):
+            # Row n depends on the channels of point n alone: one reverse pass seeds them all.
+            (seed,) = torch.autograd.grad(component.sum(), leaf, retain_graph=True)
+            columns.append(jets_jacobian(network, theta, z, batch.spec, scale, seed))
+        return residual.detach().T.reshape(-1), torch.cat(columns, 1)
 
     def _scaled(self, theta: Tensor) -> list[tuple[Term, Tensor]]:
         """Each term with its scaled residuals (N, q)."""
+        field = self.field
         result: list[tuple[Term, Tensor]] = []
         for batch in self._batches:
-            channels = self.field.denormalize(self._channels(theta, batch))
-            for start, stop, term, factor in batch.parts:
-                alone = len(batch.parts) == 1
-                part = channels if alone else channels[:, start:stop]
-                result.append((term, _scaled(term, part, factor)))
+            jets = network_jets(field.network, theta, batch.z, batch.spec, field.input_scale)
+            channels = field.denormalize(jets)
+            for part in batch.parts:
+                whole = part.start == 0 and part.stop == len(batch.z)
+                mine = channels if whole else channels[:, part.start : part.stop]
+                result.append((part.term, _scaled(part, mine)))
         return result
 
 
 def _batch(field: Field, spec: JetSpec, terms: list[Term]) -> _Batch:
-    parts, start = [], 0
+    """Terms on the very same tensor of points share its rows."""
+    starts: dict[int, int] = {}
+    points: list[Tensor] = []
+    parts: list[_Part] = []
     for term in terms:
-        parts.append((start, start + len(term.points), term, term.factor()))
-        start += len(term.points)
-    z = field.normalize(torch.cat([term.points for term in terms])).contiguous()
-    return _Batch(spec, z, tuple(parts))
+        if id(term.points) not in starts:
+            starts[id(term.points)] = sum(map(len, points))
+            points.append(term.points)
+        start = starts[id(term.points)]
+        parts.append(_Part(start, start + len(term.points), term, term.factor()))
+    return _Batch(spec, field.normalize(torch.cat(points)).contiguous(), tuple(parts))
 
 
-def _scaled(term: Term, channels: Tensor, factor: Tensor) -> Tensor:
+def _scaled(part: _Part, channels: Tensor) -> Tensor:
     """sqrt(weight / N) r, (N, q)."""
-    residual = term.residual(channels)
+    residual = part.term.residual(channels)
     n = channels.shape[1]
     if residual.shape[:1] != (n,) or residual.dim() > 2:
         raise ValueError(
-            f"The residual of term '{term.name}' has shape ({n},) or ({n}, q) at {n} points, "
+            f"The residual of term '{part.term.name}' has shape ({n},) or ({n}, q) at {n} points, "
             f"got {tuple(residual.shape)}."
         )
-    return (residual if residual.dim() == 2 else residual[:, None]) * factor
-
-
-def _zip(batch: _Batch, scaled: list[Tensor]) -> list[tuple[tuple[int, int, Term, Tensor], Tensor]]:
-    return list(zip(batch.parts, scaled, strict=True))
+    return (residual if residual.dim() == 2 else residual[:, None]) * part.factor

@@ -76,12 +76,13 @@ class Distillation:
         iterations: self-scaled Broyden iterations of the matching.
         sigma: standard deviation of both Gaussians in the Kullback-Leibler term, in units of each
             output's root mean square over the points.
-        first_weight: weight of the matched first derivatives, each over its root mean square.
+        first_weight: weight of the matched first derivatives, relative to the values.
         second_weight: weight of the matched second derivatives, likewise.
-        residual_weight: weight of the matched PDE residual, over the root mean square of the
-            largest derivative in the teacher.
-        tune_iterations: iterations on the PDE after the matching; 0 for no fine-tuning.
-        tune_teacher_weight: weight of the teacher's term during the fine-tuning.
+        residual_weight: weight of the matched PDE residual, likewise.
+        tune_iterations: iterations on the physics after the matching; 0 for no fine-tuning.
+        tune_teacher_weight: weight of the teacher's term during the fine-tuning, relative to the
+            physics, when both are scaled to 1 at its start.
+        tune_points: collocation points of the fine-tuning.
         check_every: iterations between two looks at the error.
         seconds: cap on the wall time of the matching and of the fine-tuning, each, in s.
     """
@@ -94,11 +95,12 @@ class Distillation:
     residual_weight: float = 0.0
     tune_iterations: int = 300
     tune_teacher_weight: float = 1.0
+    tune_points: int = 2500
     check_every: int = 100
     seconds: float = math.inf
 
     def __post_init__(self) -> None:
-        _check_counts(self, ("points", "check_every"), 1)
+        _check_counts(self, ("points", "tune_points", "check_every"), 1)
         _check_counts(self, ("iterations", "tune_iterations"), 0)
         _check_positive(self, ("sigma", "seconds"), zero=False)
         weights = ("first_weight", "second_weight", "residual_weight", "tune_teacher_weight")

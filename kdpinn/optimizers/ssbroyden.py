@@ -21,6 +21,7 @@ class SSBroydenState:
         gradient: (P,) at theta; None when the objective has changed.
         inverse: H, the approximation of the inverse Hessian.
         product: H g, (P,); None when unknown.
+        decrease: of the value in the last iteration; NaN when unknown.
         fresh: H is the identity, not yet scaled to the objective.
     """
 
@@ -29,6 +30,7 @@ class SSBroydenState:
     gradient: Tensor | None = None
     product: Tensor | None = None
     value: float = math.nan
+    decrease: float = math.nan
     fresh: bool = True
     iteration: int = 0
     evaluations: int = 0
@@ -65,7 +67,10 @@ class SSBroyden:
 
     def renew(self, state: SSBroydenState) -> SSBroydenState:
         """Keep H: on new collocation points the curvature is nearly the same."""
-        return replace(state, gradient=None, product=None, value=math.nan, stuck="")
+        unknown = math.nan
+        return replace(
+            state, gradient=None, product=None, value=unknown, decrease=unknown, stuck=""
+        )
 
     def step(self, objective: Objective, state: SSBroydenState) -> SSBroydenState:
         """One line search along -H g and one update of H."""
@@ -85,7 +90,7 @@ class SSBroyden:
         search = LineSearch(
             objective, state.theta, -product, start, c1=self.c1, c2=self.c2, budget=self.budget
         )
-        trial = search.run(_first_step(state)) or search.lowest()
+        trial = search.run(_first_step(state, start)) or search.lowest()
         state = replace(state, evaluations=state.evaluations + len(search.trials))
         if trial is None:
             return self._restart(state, "the line search found no lower value")
@@ -95,14 +100,22 @@ class SSBroyden:
         """Forget H once; if the steepest descent fails as well, this objective is done."""
         if state.fresh:
             return replace(state, stuck=reason)
-        return replace(state, inverse=scaled_identity(state.theta), product=None, fresh=True)
+        inverse = scaled_identity(state.theta)
+        return replace(state, inverse=inverse, product=None, decrease=math.nan, fresh=True)
 
 
-def _first_step(state: SSBroydenState) -> float:
-    """1, the natural step of a quasi-Newton method; a short one while H knows no scale."""
-    if not state.fresh or state.gradient is None:
+def _first_step(state: SSBroydenState, start: Trial) -> float:
+    """The step to try first: what would repeat the last decrease, at most 1.
+
+    Nocedal & Wright 2006, eq. 3.60. The self-scaled H is rather too large than too small: with 1
+    for the first step, as usual in quasi-Newton methods, an iteration took 1.65 evaluations on
+    Burgers instead of 1.03, and the same loss a tenth more of them.
+    """
+    if state.fresh:
+        return min(1.0, 1.0 / max(float(start.gradient.norm()), 1e-300))
+    if not state.decrease > 0:
         return 1.0
-    return min(1.0, 1.0 / max(float(state.gradient.norm()), 1e-300))
+    return min(1.0, 1.01 * 2 * state.decrease / -start.slope)
 
 
 def _advance(
@@ -134,6 +147,7 @@ def _advance(
         state,
         theta=state.theta + s,
         value=trial.value,
+        decrease=state.value - trial.value,
         gradient=trial.gradient,
         product=following,
         fresh=fresh,
