@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from kdpinn_runtime.format import unpack
+from kdpinn_runtime.format import read
 
 
 def _sigmoid(s):
@@ -153,8 +153,6 @@ class NumpyModel:
 
 def load_numpy(source, outside="warn"):
     """`kdpinn_runtime.load` with this evaluator behind it."""
-    from kdpinn_runtime._reader import read_bytes
-    from kdpinn_runtime._writer import content_digest
-
-    data = source if isinstance(source, bytes) else read_bytes(source)
-    return NumpyModel(unpack(data), content_digest(data).hex(), outside)
+    file = read(source)
+    with open(source, "rb") as stream:
+        return NumpyModel(file, stream.read(96)[64:].hex(), outside)

@@ -1,7 +1,9 @@
 """Every way in which a file can be malformed is refused, by its code, by both readers."""
 
 import math
+import re
 import struct
+from pathlib import Path
 
 import pytest
 from kdp_samples import sample, tiny
@@ -319,3 +321,17 @@ def test_flipped_bits_with_a_right_digest(compare):
 def test_every_flipped_bit_with_a_right_digest():
     for bit in BITS:
         check_flip(bit, compare=True)
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "format.md"
+
+
+def test_the_page_explains_every_refusal_in_the_order_of_the_readers():
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    assert rows == list(REFUSALS)
+
+
+def test_the_page_names_every_kind_of_record():
+    rows = re.findall(r"^\| (\d+) \| ([A-Z]*) \|", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    named = {number: name for number, name in KIND_NAMES.items() if number != TIED}
+    assert {int(number): name for number, name in rows if name} == named
