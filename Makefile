@@ -25,7 +25,7 @@ lint: $(VENV)/.kdpinn
 	scripts/lint_c.sh
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m kdpinn_bench.latency --out runs/latency.json
+	$(BIN)/python -m kdpinn_bench --out runs/latency.json
 
 install: $(VENV)/.kdpinn
 
