@@ -80,17 +80,19 @@ def _split(data: bytes) -> Records:
             problems.add("RECORD", f"record {number} is of the unknown kind {code}")
             continue
         kind = Kind(code)
-        _check_record(problems, number, kind, record)
-        problems.require(
-            kind >= previous,
-            "RECORD",
-            f"record {number} is of kind {code} after one of kind {previous}: not ascending",
-        )
-        problems.require(
-            index == len(records[kind]),
-            "RECORD",
-            f"record {number}, {kind.name}, has the index {index}, expected {len(records[kind])}",
-        )
+        expected = len(records[kind])
+        if kind < previous:
+            problems.add(
+                "RECORD",
+                f"record {number} is of kind {code} after one of kind {previous}: not ascending",
+            )
+        elif index != expected:
+            problems.add(
+                "RECORD",
+                f"record {number}, {kind.name}, has the index {index}, expected {expected}",
+            )
+        else:
+            _check_unused(problems, number, kind, record)
         records[kind].append(decode(kind, record))
         previous = kind
     _check_partners(problems, records)
@@ -98,7 +100,7 @@ def _split(data: bytes) -> Records:
     return records
 
 
-def _check_record(problems: Problems, number: int, kind: Kind, record: bytes) -> None:
+def _check_unused(problems: Problems, number: int, kind: Kind, record: bytes) -> None:
     stray = stray_byte(kind, record)
     problems.require(
         stray is None,

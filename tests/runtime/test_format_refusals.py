@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from kdp_samples import sample, tiny
+from kdp_samples import same, sample, tiny
 from kdp_surgery import (
     AFFINE,
     BASELINE,
@@ -29,7 +29,6 @@ from kdp_surgery import (
     rebuilt,
     records,
     refusal_of_core,
-    refusal_of_python,
     sealed,
     sections,
     start_of,
@@ -299,13 +298,19 @@ def flipped_and_sealed(bit):
 
 
 def check_flip(bit, compare):
-    """A flip with a right digest: refused by a FormatError, or another valid model."""
+    """A flip with a right digest: refused by a FormatError, or another valid model.
+
+    One flip can break several rules; the core names one of those that Python lists.
+    """
     data = flipped_and_sealed(bit)
-    code = refusal_of_python(data)
-    if code is None:
-        assert pack(unpack(data)) == data or bit // 8 >= start_of(TINY, "card")
-    if compare and code != "CARD":
-        assert refusal_of_core(data) == code, f"bit {bit}, byte {bit // 8}"
+    try:
+        model, codes = unpack(data), {None}
+    except FormatError as error:
+        model, codes = None, {code for code, _ in error.problems}
+    if model is not None:
+        assert same(unpack(pack(model)), model)
+    if compare and codes != {"CARD"}:
+        assert refusal_of_core(data) in codes, f"bit {bit}, byte {bit // 8}"
 
 
 BITS = [bit for bit in range(8 * len(TINY)) if not 64 <= bit // 8 < 96]
