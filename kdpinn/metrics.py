@@ -151,6 +151,7 @@ class EngineLatency:
 class RunResult:
     """Everything that metrics.json and report.html tell of one run.
 
+    latency_noise: relative difference by point count below which the measurement says nothing.
     axes: the evaluation grid; values[role] is (n, fields) over its points in C order (the last
     axis runs fastest), for "reference" and each role present. residuals[role]: (n,) |PDE residual|.
     """
@@ -168,6 +169,7 @@ class RunResult:
     frontier: tuple[FrontierPoint, ...] = ()
     latency: tuple[EngineLatency, ...] = ()
     latency_note: str = ""
+    latency_noise: Mapping[int, float] = field(default_factory=dict)
     verify: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -205,6 +207,7 @@ class RunResult:
             },
             "latency_max_error": {row.engine: row.max_error for row in self.latency},
             "latency_note": self.latency_note,
+            "latency_noise": {str(n): value for n, value in self.latency_noise.items()},
             "verify": dict(self.verify),
             "machine": dict(self.machine),
             "versions": dict(self.versions),
@@ -217,3 +220,12 @@ class RunResult:
 def vars_of(point: FrontierPoint) -> dict[str, Any]:
     """JSON object of a frontier point."""
     return {name: getattr(point, name) for name in point.__dataclass_fields__}
+
+
+def finite(value: Any) -> Any:
+    """The same with numbers that JSON does not have as null."""
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

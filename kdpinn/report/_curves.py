@@ -93,7 +93,8 @@ def frontier(points: Sequence[FrontierPoint], y_label: str) -> str:
         cx, cy = x(p.parameters), y(p.rmse)
         title = f"{p.label}: {p.parameters} parameters, RMSE {number(p.rmse)}"
         parts.append(marker(SHAPES.get(p.kind, "circle"), cx, cy, f"dot {p.kind}", title))
-        parts.append(text(cx, cy - 11, count(p.parameters), cls="tick"))
+        below = p.kind == "student"  # a scratch network of the same size usually lies above it
+        parts.append(text(cx, cy + (21 if below else -11), count(p.parameters), cls="tick"))
     return svg(WIDTH, HEIGHT, "".join(parts), "error against parameters")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kdpinn.metrics import Array, Axis
 from kdpinn.report._svg import Scale, line, svg, text
-from kdpinn.report._text import esc, number, plain, power
+from kdpinn.report._text import esc, number, plain
 
 WIDTH = 280
 _LEFT, _TOP, _RIGHT, _BOTTOM = 40, 26, 6, 38
@@ -55,13 +55,13 @@ def field_coloring(values: Array) -> Coloring:
 
 
 def error_coloring(errors: Array) -> Coloring:
-    """Whole decades, at most five, that end at the largest error."""
+    """At most five decades that end at the largest error."""
     positive = errors[np.isfinite(errors) & (errors > 0)]
     if positive.size == 0:
         return Coloring("magma", 1e-16, 1e-15, log=True)
-    top = int(np.ceil(np.log10(positive.max())))
-    bottom = int(np.floor(np.log10(np.quantile(positive, 0.02))))
-    return Coloring("magma", 10.0 ** max(bottom, top - _DECADES), 10.0**top, log=True)
+    high = float(positive.max())
+    low = max(float(np.quantile(positive, 0.02)), high * 10.0**-_DECADES)
+    return Coloring("magma", min(low, high / 10), high, log=True)
 
 
 def png(rgb: np.ndarray) -> bytes:
@@ -146,5 +146,4 @@ def _bar_ticks(coloring: Coloring, scale: Scale) -> list[tuple[float, str]]:
     if not coloring.log:
         three = (coloring.low, (coloring.low + coloring.high) / 2, coloring.high)
         return [(v, plain(v) if 1e-3 <= abs(v) < 1e4 else number(v, 2)) for v in three]
-    first, last = round(np.log10(coloring.low)), round(np.log10(coloring.high))
-    return [(10.0**k, power(k)) for k in range(first, last + 1)]
+    return scale.ticks()

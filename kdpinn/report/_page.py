@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from kdpinn.metrics import EngineLatency, RunResult
+from kdpinn.metrics import RunResult
 from kdpinn.report import _fields, _sections
 from kdpinn.report._text import count, duration, esc, milliseconds, number, size, times
 
@@ -74,11 +74,10 @@ def _sentence(result: RunResult) -> str:
     if student.rmse is not None:
         parts.append(f" and an RMSE of {number(student.rmse)} against the reference")
         if scratch is not None and scratch.rmse is not None and student.rmse > 0:
-            gain = scratch.rmse / student.rmse
-            better = f"{times(gain)} lower" if gain >= 1 else f"{times(1 / gain)} higher"
+            better = compared(scratch.rmse / student.rmse, "lower", "higher")
             parts.append(f", {better} than the same network trained from scratch")
     parts.append(".")
-    failed = [c for c in result.verify.get("checks", []) if not c["passed"]]
+    failed = [c for c in result.verify.get("checks", []) if c["passed"] is False]
     if failed:
         names = ", ".join(esc(str(c["name"])) for c in failed)
         parts.append(f" <strong>Failed checks: {names}.</strong>")
@@ -93,9 +92,17 @@ def _speed_words(result: RunResult) -> str:
     if rival is None:
         return text + "."
     name, ms = rival
-    factor = ms / ours
-    word = f"{times(factor)} faster" if factor >= 1 else f"{times(1 / factor)} slower"
+    noise = result.latency_noise.get(_HEADLINE_POINTS, 0.0)
+    if abs(ms / ours - 1) <= noise:
+        return f"{text}, within the noise of {esc(name)}, the fastest other engine here."
+    word = compared(ms / ours, "faster", "slower")
     return f"{text}, {word} than {esc(name)}, the fastest other engine here."
+
+
+def compared(ratio: float, better: str, worse: str) -> str:
+    """`4.2 times faster`, or per cent where the ratio is near one."""
+    size, word = (ratio, better) if ratio >= 1 else (1 / ratio, worse)
+    return f"{times(size)} {word}" if size >= 1.5 else f"{number(100 * (size - 1), 2)} % {word}"
 
 
 def fastest(result: RunResult) -> tuple[float | None, tuple[str, float] | None]:
@@ -104,11 +111,6 @@ def fastest(result: RunResult) -> tuple[float | None, tuple[str, float] | None]:
     ours = next((ms for name, ms in rows.items() if name.startswith(OURS)), None)
     others = [(ms, name) for name, ms in rows.items() if ms and not name.startswith(OURS)]
     return ours, (min(others)[1], min(others)[0]) if others else None
-
-
-def is_ours(row: EngineLatency) -> bool:
-    """Whether this row of the latency table is our runtime."""
-    return row.engine.startswith(OURS)
 
 
 def _tiles(result: RunResult) -> str:
@@ -127,7 +129,7 @@ def _tiles(result: RunResult) -> str:
     if ours is not None:
         below = f"{esc(rival[0])} {milliseconds(rival[1])}" if rival else "one thread"
         tiles.append((f"{count(_HEADLINE_POINTS)} points", milliseconds(ours), below))
-    checks = result.verify.get("checks", [])
+    checks = [c for c in result.verify.get("checks", []) if c["passed"] is not None]
     if checks:
         good = sum(bool(c["passed"]) for c in checks)
         tiles.append(("Checks passed", f"{good} of {len(checks)}", "by kdpinn verify"))

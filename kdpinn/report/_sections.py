@@ -24,6 +24,11 @@ from kdpinn.report._text import (
     size,
 )
 
+_WORDS = {
+    True: '<b class="ok">✓ pass</b>',
+    False: '<b class="bad">✗ fail</b>',
+    None: "skipped",
+}
 _ROLE_NAMES = {
     "teacher": "teacher",
     "student": "student (distilled)",
@@ -121,7 +126,10 @@ def training(result: RunResult) -> str:
     histories = {r: result.histories[r] for r in ROLES if r in result.histories}
     if not histories:
         return ""
-    wanted = [("rel_l2", "relative L² error"), ("held_out", "held-out residual")]
+    error = "relative L² error"
+    if not result.problem.has_reference:
+        error = "relative L² distance from the teacher"
+    wanted = [("rel_l2", error), ("held_out", "held-out residual")]
     drawn = ""
     for quantity, label in wanted:
         shown = {
@@ -135,11 +143,13 @@ def training(result: RunResult) -> str:
                 for c in ("iteration", "seconds")
             )
             drawn += f'<div class="pair">{pair}</div>'
-    return (
-        _curves.legend(list(histories)) + drawn + '<p class="note">Each network counts from its '
-        "own start. Open circles mark where a stage begins (rest the mouse on one for its name). "
-        "The reference is used to draw these curves, never to train.</p>"
+    note = (
+        "Each network counts from its own start. Open circles mark where a stage begins (rest the "
+        "mouse on one for its name). The held-out residual is the weighted mean square of equation "
+        "and conditions on points that nothing trains on; a student that is being matched to its "
+        "teacher has none. The reference draws these curves, it never trains."
     )
+    return _curves.legend(list(histories)) + drawn + f'<p class="note">{note}</p>'
 
 
 def frontier(result: RunResult) -> str:
@@ -197,7 +207,7 @@ def verify(result: RunResult) -> str:
         return '<p class="note">The file was not verified in this run.</p>'
     rows = []
     for c in checks:
-        word = '<b class="ok">✓ pass</b>' if c["passed"] else '<b class="bad">✗ fail</b>'
+        word = _WORDS[c["passed"]]
         unit = f" {esc(c.get('unit') or '')}".rstrip()
         rows.append(
             [
@@ -227,15 +237,16 @@ def usage(result: RunResult) -> str:
     if student is None or student.file is None:
         return ""
     middle = ", ".join(f"{float(a.positions[a.positions.size // 3]):.4g}" for a in result.axes)
-    field, first = result.problem.fields[0][0], result.axes[0].name
-    code = (
-        "import kdpinn_runtime                          # numpy only, no torch\n"
-        f'model = kdpinn_runtime.load("{student.file}")\n'
-        f"{field} = model([[{middle}]])                      # one row per point: "
-        f"{', '.join(a.name for a in result.axes)}\n\n"
-        f"jet = model.jet([[{middle}]])                # exact derivatives\n"
-        f'jet["{field}"], jet["{field}_{first}"]'
-    )
+    field, names = result.problem.fields[0][0], [a.name for a in result.axes]
+    lines = [
+        ("import kdpinn_runtime", "numpy only, no torch"),
+        (f'model = kdpinn_runtime.load("{student.file}")', "every byte is checked"),
+        (f"{field} = model([[{middle}]])", f"a row per point: {', '.join(names)}"),
+        (f"jet = model.jet([[{middle}]])", "exact derivatives"),
+        (f'jet["{field}"], jet["{field}_{names[0]}"]', ""),
+    ]
+    width = max(len(left) for left, _ in lines) + 2
+    code = "\n".join(f"{a:{width}}# {b}" if b else a for a, b in lines)
     return (
         f'<pre><code>{esc(code)}</code></pre><p class="note">On the command line: '
         f"<code>kdpinn-runtime info {esc(student.file)}</code>, "
@@ -266,7 +277,11 @@ def provenance(result: RunResult) -> str:
 
 def _flat(values: Mapping[str, Any]) -> str:
     return "<br>".join(
-        f"{esc(key.replace('_', ' '))}: {esc(value)}"
+        f"{esc(key.replace('_', ' '))}: {esc(_joined(value))}"
         for key, value in values.items()
         if value not in (None, "", [], {})
     )
+
+
+def _joined(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -41,8 +41,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def scientific(value: float | None, digits: int = 3) -> str:
-    """`value` as 1.23 × 10⁻⁵ whatever its size, so that a column of errors compares at a glance."""
-    if value is None or not math.isfinite(value) or value == 0:
+    """`value` as 1.23 × 10⁻⁵ below 0.1, so that a column of errors compares at a glance."""
+    if value is None or not math.isfinite(value) or value == 0 or 0.1 <= abs(value) < 100:
         return number(value, digits)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa} × {power(int(exponent))}".replace("-", "−")
