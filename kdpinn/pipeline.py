@@ -1,0 +1,266 @@
+"""The whole way: teacher, students, files, latency, verdict, report; each stage resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kdpinn import steps
+from kdpinn.assembly import assemble, stage_seconds, versions
+from kdpinn.distill import distill, scratch
+from kdpinn.field import Field
+from kdpinn.latency import measure
+from kdpinn.metrics import RunResult
+from kdpinn.networks import MLP
+from kdpinn.outcome import Outcome
+from kdpinn.problems import Problem, load_problem
+from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.run_folder import RunFolder, read_plan
+from kdpinn.steps import Site, digest_of
+from kdpinn.teacher import train_teacher
+
+Facts = dict[str, Any]
+
+LATENCY_SECONDS = {"quick": 1.0}
+DEFAULT_RECIPES = {
+    "quick": Recipe(),
+    "best": Recipe(
+        training=Training(points=4000, iterations=8000, last_iterations=2000, last_points=6000),
+        distillation=Distillation(points=5000, iterations=12_000, tune_iterations=1000),
+        students=((10, 10, 10), (20, 20, 20)),
+    ),
+}
+"""Presets of a problem that brings none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a run was asked for.
+
+    Attributes:
+        spec: name of a problem, or `FILE.py:NAME`.
+        preset: key of the problem's recipes.
+        seed: of the first trial.
+        resume, overwrite: what may happen to an earlier run in the folder.
+        last: stage after which to stop, "teacher" or "student"; "" goes the whole way.
+        teacher: a model file to distil from, None to train the teacher.
+        scratch: whether the selected student is also trained from scratch.
+    """
+
+    spec: str
+    preset: str = "quick"
+    seed: int = 0
+    resume: bool = False
+    overwrite: bool = False
+    last: str = ""
+    teacher: Path | None = None
+    scratch: bool = True
+
+
+def run(
+    order: Order, out: Path, console: Console | None = None, started: float | None = None
+) -> RunResult:
+    """Make everything that `out` is to hold, or what is missing of it.
+
+    Args:
+        console: where progress is drawn; None for none.
+        started: `time.perf_counter()` when the user's clock began to run; now, if None.
+    Raises:
+        RunFolderError: the folder cannot take the run; nothing was started.
+        ValueError: unknown problem or preset.
+        Interrupted, TrainingDiverged: from the training; finished stages stay.
+    """
+    problem = load_problem(order.spec)
+    recipe = recipe_of(problem, order.preset, order.seed)
+    plan = plan_of(problem, recipe, order)
+    with RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder:
+        points = problem.evaluation_points()
+        reference = problem.reference_at(points) if problem.reference is not None else None
+        site = Site(problem, recipe, order.preset, order.seed, folder, points, reference)
+        _Run(site, order, plan, console, started or time.perf_counter()).all()
+        return assemble(folder, problem, plan)
+
+
+def render_again(out: Path) -> RunResult:
+    """Write metrics.json and report.html anew from the finished stages in `out`.
+
+    Raises:
+        RunFolderError: there is no run, or another process is at work in it.
+    """
+    plan = read_plan(out)
+    problem = load_problem(plan["spec"])
+    with RunFolder.open(out, plan, resume=True, overwrite=False) as folder:
+        result = assemble(folder, problem, plan)
+        steps.write_report(out, result)
+        return result
+
+
+def recipe_of(problem: Problem, preset: str, seed: int) -> Recipe:
+    """The problem's recipe for a preset, or the default one of a problem without recipes.
+
+    Raises:
+        ValueError: the problem has no such preset.
+    """
+    recipes = problem.recipes or DEFAULT_RECIPES
+    if preset not in recipes:
+        raise ValueError(f"{problem.owner} has no preset '{preset}', it has {', '.join(recipes)}.")
+    return dataclasses.replace(recipes[preset], seed=seed)
+
+
+def plan_of(problem: Problem, recipe: Recipe, order: Order) -> Facts:
+    """All that decides the results of a run; a run is resumed only under the same plan."""
+    file = Path(order.spec.rpartition(":")[0] if ".py:" in order.spec else order.spec)
+    own = hashlib.sha256(file.read_bytes()).hexdigest() if file.suffix == ".py" else ""
+    return {
+        "problem": problem.name,
+        "spec": str(order.spec),
+        "problem_file_sha256": own,
+        "preset": order.preset,
+        "seed": order.seed,
+        "scratch": order.scratch,
+        "teacher": "" if order.teacher is None else digest_of(order.teacher),
+        "recipe": dataclasses.asdict(recipe),
+        "version": versions()["kdpinn"],
+    }
+
+
+class _Run:
+    """One run in one folder: the stages in order, each skipped if it is finished."""
+
+    def __init__(
+        self, site: Site, order: Order, plan: Facts, console: Console | None, started: float
+    ) -> None:
+        self.site, self.order, self.plan, self.console = site, order, plan, console
+        self.problem, self.recipe, self.folder = site.problem, site.recipe, site.folder
+        self.started, self.earlier = started, sum(stage_seconds(site.folder).values())
+        self.trained: dict[str, str] = {}
+        self.files: dict[str, str] = {}
+
+    def all(self) -> None:
+        """Go the whole way, or as far as was ordered."""
+        teacher = self.network("teacher", "teacher", "teacher.kdp", self.teacher)
+        if self.order.last == "teacher":
+            return
+        for hidden in self.recipe.students:
+            self.student(hidden, teacher, last=hidden == self.recipe.students[-1])
+        self.stage("onnx", lambda: steps.export_onnx(self.site))
+        if self.order.last == "student":
+            return
+        if self.order.scratch:
+            self.scratch()
+        self.stage("evaluation", lambda: steps.evaluate(self.site, self.files, self.trained))
+        self.say("measuring latency")
+        self.stage("latency", self.latency)
+        self.say("verifying student.kdp")
+        self.stage("verify", lambda: steps.check(self.site, self.seconds))
+        self.stage("report", self.report)
+
+    @property
+    def seconds(self) -> float:
+        """Longest time for one latency target or number of points."""
+        return LATENCY_SECONDS.get(self.order.preset, 3.0)
+
+    # -- the trainings -----------------------------------------------------------------------
+
+    def teacher(self) -> Outcome:
+        """The teacher: by the recipe, or out of a model file."""
+        if self.order.teacher is not None:
+            return Outcome.of_file(self.problem, self.order.teacher)
+        return Outcome.of_training(train_teacher(self.problem, self.recipe, **self.settings()))
+
+    def student(self, hidden: tuple[int, ...], teacher: Field, *, last: bool) -> None:
+        """One student and its file; the last is the one that everything else is made from."""
+        size = MLP((self.problem.domain.dim, *hidden, len(self.problem.fields))).parameters
+        name = "student" if last else f"student-{size}"
+
+        def make() -> Outcome:
+            return Outcome.of_distillation(
+                distill(self.problem, self.recipe, teacher, hidden, **self.settings())
+            )
+
+        self.network(_stage("student", hidden), name, f"{name}.kdp", make, teacher)
+
+    def scratch(self) -> None:
+        """The selected student's network, trained without a teacher."""
+        hidden = self.recipe.students[-1]
+
+        def make() -> Outcome:
+            return Outcome.of_training(
+                scratch(self.problem, self.recipe, hidden, **self.settings())
+            )
+
+        self.network(_stage("scratch", hidden), "scratch", "run/scratch.kdp", make)
+
+    def settings(self) -> dict[str, Any]:
+        """Where the trainings keep their state and how they are watched."""
+        return {
+            "out_dir": self.folder.state,
+            "seed": self.order.seed,
+            "resume": self.order.resume,
+            "console": self.console,
+        }
+
+    def network(
+        self,
+        stage: str,
+        name: str,
+        file: str,
+        make: Callable[[], Outcome],
+        teacher: Field | None = None,
+    ) -> Field:
+        """A trained network, kept under run/, and its model file."""
+        path = self.folder.state / f"{stage}.safetensors"
+        kept = self.folder.finished(stage) is not None
+        facts = self.stage(stage, lambda: make().store(path))
+        field = Field.load(path)
+        role = "student" if teacher is not None else name
+        self.stage(f"{stage}-file", lambda: steps.ship(self.site, file, role, field, teacher))
+        self.trained[name], self.files[name] = stage, file
+        how = "kept" if kept else f"{facts['seconds']:.1f} s"
+        self.say(f"{stage}: {facts['parameters']} parameters, {how}")
+        if facts["note"]:
+            self.say(f"  {facts['note']}")
+        return field
+
+    def latency(self) -> steps.Step:
+        """Engines side by side on student.kdp."""
+        thorough = self.order.preset != "quick"
+        path = self.folder.path / "student.kdp"
+        return measure(path, self.seconds, compile_too=thorough), []
+
+    def report(self) -> steps.Step:
+        """metrics.json and report.html."""
+        total = round(self.earlier + time.perf_counter() - self.started, 3)
+        result = assemble(self.folder, self.problem, self.plan, total)
+        self.folder.finish("clock", {"total": total}, [])
+        return {}, steps.write_report(self.folder.path, result)
+
+    # -- how a stage runs --------------------------------------------------------------------
+
+    def stage(self, name: str, make: Callable[[], steps.Step]) -> Facts:
+        """Facts of the stage; made now, or by an earlier session."""
+        known = self.folder.finished(name)
+        if known is not None:
+            return known
+        start = time.perf_counter()
+        facts, files = make()
+        facts = {"seconds": round(time.perf_counter() - start, 3), **facts}
+        self.folder.finish(name, facts, files)
+        return facts
+
+    def say(self, text: str) -> None:
+        """One line for people."""
+        if self.console is not None:
+            self.console.print(text, markup=False, highlight=False)
+
+
+def _stage(kind: str, hidden: tuple[int, ...]) -> str:
+    """Name of a training stage, as the training names its own files."""
+    return f"{kind}-{'-'.join(map(str, hidden))}"

@@ -1,0 +1,132 @@
+"""From a trained field to the model file: the problem's names, physics and baseline go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from kdpinn.field import Field
+from kdpinn.geometry import FloatArray
+from kdpinn.metrics import accuracy
+from kdpinn.networks import MLP
+from kdpinn.problems import Problem, trace
+from kdpinn_export import BaselineTables, Physics, baseline_points, plain_network, to_kdp
+from kdpinn_runtime.format import DEFAULT_TARGETS, ModelFile, Parameter, Target, Variable
+
+Dtype = Literal["f32", "f64"]
+BASELINE_POINTS = 256
+ROUNDING_SHARE = 0.01
+"""Largest share by which storing float32 weights may raise the RMSE."""
+
+
+def model_file(
+    problem: Problem,
+    field: Field,
+    *,
+    teacher: Field | None = None,
+    dtype: Dtype = "f32",
+    card: Mapping[str, Any] | None = None,
+    targets: tuple[Target, ...] = DEFAULT_TARGETS,
+    points: int = BASELINE_POINTS,
+) -> ModelFile:
+    """The contents of a model file.
+
+    The card says under "physics" why the file carries no equation, if it carries none.
+    """
+    physics, reason = physics_of(problem)
+    weights, biases = zip(*field.network.unpack(field.theta), strict=True)
+    network = plain_network(
+        [w.detach().numpy() for w in weights],
+        [b.detach().numpy() for b in biases],
+        field.network.activation,
+        input_shift=field.input_shift.numpy(),
+        input_scale=field.input_scale.numpy(),
+        output_shift=field.output_shift.numpy(),
+        output_scale=field.output_scale.numpy(),
+        dtype=dtype,
+    )
+    about = {**(card or {}), **({"physics": reason} if reason else {})}
+    return to_kdp(
+        network,
+        inputs=_inputs(problem),
+        outputs=[(name, problem.unit(name)) for name in problem.fields],
+        tables=_tables(problem, teacher, points),
+        physics=physics,
+        targets=targets,
+        card=about,
+    )
+
+
+def physics_of(problem: Problem) -> tuple[Physics, str]:
+    """The problem's equations as a file carries them, and the reason if it carries none."""
+    traced, reason = trace(problem)
+    if traced is None:
+        return Physics(), reason
+    parameters = tuple(
+        Parameter(name, problem.unit(name), problem.parameters[name]) for name in traced.parameters
+    )
+    equations = {e.name: e.terms for e in traced.equations}
+    return Physics(equations=equations, pairs=traced.pairs, parameters=parameters), ""
+
+
+def stored_dtype(field: Field, points: FloatArray, reference: FloatArray | None) -> Dtype:
+    """float32 where its rounding is lost in the error against the reference, else float64.
+
+    Without a reference: float32.
+    """
+    if reference is None:
+        return "f32"
+    rounded = field.with_theta(field.theta.float().double())
+    wide = accuracy(field.values(points), reference).rmse
+    narrow = accuracy(rounded.values(points), reference).rmse
+    return "f32" if narrow <= (1 + ROUNDING_SHARE) * wide else "f64"
+
+
+def field_of(file: ModelFile, problem: str = "") -> Field:
+    """The trainable form of a model file.
+
+    Raises:
+        ValueError: the hidden layers do not share one activation.
+    """
+    activations = {layer.activation for layer in file.layers[:-1]} or {"identity"}
+    if len(activations) > 1:
+        raise ValueError(
+            f"A trainable network has one hidden activation, the file has {sorted(activations)}."
+        )
+    parts = [part.ravel() for layer in file.layers for part in (layer.weight, layer.bias)]
+    sizes = (len(file.inputs), *(len(layer.bias) for layer in file.layers))
+    affine = (file.input_shift, file.input_scale, file.output_shift, file.output_scale)
+    shift, scale, out_shift, out_scale = (torch.tensor(a) for a in affine)
+    return Field(
+        network=MLP(sizes, activations.pop()),
+        theta=torch.from_numpy(np.concatenate(parts).astype(np.float64)),
+        inputs=tuple(v.name for v in file.inputs),
+        outputs=tuple(v.name for v in file.outputs),
+        input_shift=shift,
+        input_scale=scale,
+        output_shift=out_shift,
+        output_scale=out_scale,
+        problem=problem,
+    )
+
+
+def _inputs(problem: Problem) -> list[Variable]:
+    bounds = [problem.domain.bounds(name) for name in problem.coordinates]
+    return [
+        Variable(name=name, unit=problem.unit(name), lower=lower, upper=upper)
+        for name, (lower, upper) in zip(problem.coordinates, bounds, strict=True)
+    ]
+
+
+def _tables(problem: Problem, teacher: Field | None, count: int) -> BaselineTables:
+    points = baseline_points(problem.domain.lower, problem.domain.upper, count)
+    columns = list(problem.data_at(points).values())
+    return BaselineTables(
+        points=points,
+        reference=problem.reference_at(points) if problem.reference is not None else None,
+        teacher=teacher.values(points) if teacher is not None else None,
+        data=np.stack(columns, axis=1) if columns else None,
+    )
