@@ -16,6 +16,8 @@ from ._refusals import FormatError, Problems
 
 Tensors = list[NDArray[Any]]
 
+_UNLIMITED = {number for number, role in enumerate(ROLES, start=1) if role not in LIMITED_ROLES}
+
 
 def parse_tensors(program: Program, tensors: bytes, baseline: bytes) -> Tensors:
     """Every tensor of the program, (rows, cols), as a view of its section, by index.
@@ -172,12 +174,6 @@ def build_baseline(problems: Problems, program: Program, tensors: Tensors) -> Ba
         tables[role] = tensors[fields["tensor"]]
         if role in LIMITED_ROLES:
             limits[role] = fields["limit"]
-        else:
-            found.require(
-                fields["limit"] == 0.0,
-                "VALUE",
-                f"table {role} has the limit {fields['limit']}, expected 0: nothing is compared",
-            )
     found.require(
         bool(found) or {"points", "expected"} <= tables.keys(),
         "BASELINE",
@@ -199,4 +195,10 @@ def _check_table(problems: Problems, index: int, fields: Fields, records: list[F
         "BASELINE",
         f"table {index} is tensor {tensor} of number type {record['dtype']} in section "
         f"{record['section']}, expected number type 2 (f64) in section {BASELINE_SECTION}",
+    )
+    problems.require(
+        fields["role"] not in _UNLIMITED or fields["limit"] == 0.0,
+        "VALUE",
+        f"table {index} has the limit {fields['limit']}, expected 0: points and data are not "
+        "compared",
     )

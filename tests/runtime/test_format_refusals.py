@@ -159,7 +159,7 @@ CASES = {
     "weight NaN": ("VALUE", in_section(GOOD, "tensors", 4, "f", math.nan), r"weight\[0, 1\]"),
     "point NaN": ("VALUE", in_section(GOOD, "baseline", 0, "d", math.nan), r"points\[0, 0\]"),
     "limit negative": ("VALUE", edit(GOOD, BASELINE, 1, 16, "d", -1.0), "reference.*-1.0"),
-    "limit of points": ("VALUE", edit(GOOD, BASELINE, 0, 16, "d", 1.0), "points.*1.0"),
+    "limit of points": ("VALUE", edit(GOOD, BASELINE, 0, 16, "d", 1.0), "table 0.*1.0"),
     "section 2": ("TENSOR", edit(GOOD, TENSOR, 0, 12, "I", 2), "tensor 0.*section 2"),
     "no rows": ("TENSOR", edit(GOOD, TENSOR, 1, 16, "Q", 0), "tensor 1"),
     "more bytes": ("TENSOR", edit(GOOD, TENSOR, 0, 40, "Q", 44), "tensor 0.*44 bytes"),
