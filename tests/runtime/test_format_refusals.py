@@ -209,7 +209,7 @@ CASES = {
     "terms that would wrap": ("RESIDUAL", edit(GOOD, EQUATION, 0, 32, "I", 2**32 - 1), "terms"),
     "no terms": ("RESIDUAL", edit(without(GOOD, TERM), EQUATION, 0, 32, "I", 0), "no terms"),
     "role 6": ("BASELINE", edit(GOOD, BASELINE, 4, 8, "I", 6), "roles.*6"),
-    "role twice": ("BASELINE", edit(GOOD, BASELINE, 1, 8, "I", 1), "roles.*1, 1"),
+    "role twice": ("BASELINE", edit(GOOD, BASELINE, 2, 8, "I", 2), "roles.*2, 2"),
     "table of weights": ("BASELINE", edit(GOOD, BASELINE, 4, 12, "I", 0), "0"),
     "table of nothing": ("BASELINE", edit(GOOD, BASELINE, 4, 12, "I", 2**32 - 1), "4294967295"),
     "table twice": ("BASELINE", edit(GOOD, BASELINE, 2, 12, "I", 7), "once"),
