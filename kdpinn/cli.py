@@ -1,0 +1,257 @@
+"""The command `kdpinn`. Results go to stdout, progress and messages to stderr.
+
+Exit codes: 0 pass, 1 a check failed, 2 wrong use or a file that cannot be used, 130 interrupted.
+Heavy modules are imported inside the commands, so that `kdpinn --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kdpinn.cli_errors import reported
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train a physics-informed network, distil it, and ship it as one verified file.",
+    epilog="Exit codes: 0 pass, 1 a check failed, 2 wrong use, 130 interrupted.",
+)
+
+ProblemName = Annotated[
+    str, typer.Argument(metavar="PROBLEM", help="A name of `kdpinn problems`, or FILE.py:NAME.")
+]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL.kdp", help="A model file.")]
+Out = Annotated[Path, typer.Option("--out", help="Output folder; made if it is missing.")]
+Preset = Annotated[str, typer.Option(help="Sizes and budgets: quick or best.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of initialization and points.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, if any.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the run in the folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Seconds = Annotated[float, typer.Option(min=0.01, help="Longest time for each measurement, in s.")]
+
+
+@app.command()
+def problems(as_json: AsJson = False) -> None:
+    """List the problems that are shipped."""
+    with reported():
+        from kdpinn.facts import listing
+
+        rows = listing()
+        if as_json:
+            _print_json(rows)
+            return
+        table = Table("name", "equation", "domain", "presets", box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(
+                row["name"], "\n".join(row["equations"]), row["domain"], ", ".join(row["presets"])
+            )
+        _stdout().print(table)
+        _stdout().print("\nYour own: kdpinn run my_problem.py:NAME (see docs/problems.md)")
+
+
+@app.command()
+def run(
+    problem: ProblemName,
+    out: Out,
+    preset: Preset = "quick",
+    seed: Seed = 0,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go the whole way: teacher, students, files, latency, verdict, report."""
+    result = _ordered(problem, out, preset, seed, resume, overwrite)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        _summary(result, out)
+    raise typer.Exit(0 if result.passed else 1)
+
+
+@app.command()
+def train(
+    problem: ProblemName,
+    out: Out,
+    preset: Preset = "quick",
+    seed: Seed = 0,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train the teacher only; leaves teacher.kdp. `kdpinn run ... --resume` goes on from it."""
+    _ordered(problem, out, preset, seed, resume, overwrite, last="teacher")
+    _stdout().print(f"{out / 'teacher.kdp'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def distill(
+    problem: ProblemName,
+    out: Out,
+    preset: Preset = "quick",
+    seed: Seed = 0,
+    teacher: Annotated[
+        Path | None, typer.Option(help="A teacher.kdp of this problem; trained if not given.")
+    ] = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Distil the students from a teacher; leaves student.kdp and its ONNX files."""
+    _ordered(problem, out, preset, seed, resume, overwrite, last="student", teacher=teacher)
+    _stdout().print(f"{out / 'student.kdp'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def export(
+    model: ModelPath,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Target; MODEL.onnx beside the model if omitted.")
+    ] = None,
+    derivatives: Annotated[
+        bool, typer.Option("--derivatives", help="Add first and second derivatives as outputs.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the model as ONNX and check it in onnxruntime."""
+    with reported():
+        from kdpinn.steps import onnx_file
+
+        target = out or model.with_name(
+            model.stem + ("_derivatives" if derivatives else "") + ".onnx"
+        )
+        check = onnx_file(model, target, derivatives=derivatives)
+    if as_json:
+        _print_json({"file": str(target), **check})
+    else:
+        word = "agrees with" if check["passed"] else "DIFFERS from"
+        _stdout().print(
+            f"{target} {word} the model: largest difference {check['measured']:.2g}, "
+            f"permitted {check['limit']:.2g}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    raise typer.Exit(0 if check["passed"] else 1)
+
+
+@app.command()
+def verify(
+    model: ModelPath,
+    latency: Annotated[bool, typer.Option(help="Measure the latency targets.")] = True,
+    seconds: Seconds = 3.0,
+    as_json: AsJson = False,
+) -> None:
+    """Check a model file on this machine: answers, accuracy, physics, latency."""
+    with reported():
+        from kdpinn_runtime import verify as verified
+
+        verdict = verified(model, latency=latency, latency_seconds=seconds)
+    if as_json:
+        _print_json(verdict.to_dict())
+    else:
+        _stdout().print(str(verdict), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command()
+def bench(model: ModelPath, seconds: Seconds = 3.0, as_json: AsJson = False) -> None:
+    """Time the model here: our runtime, onnxruntime and torch, interleaved."""
+    with reported():
+        from kdpinn.latency import measure
+
+        found = measure(model, seconds)
+    if as_json:
+        _print_json(found)
+        return
+    counts = list(found["engines"][0]["median_ms"])
+    table = Table("engine", *(f"{n} points" for n in counts), box=None, pad_edge=False)
+    for row in found["engines"]:
+        cells = (row["median_ms"].get(n) for n in counts)
+        table.add_row(row["engine"], *("-" if ms is None else f"{ms:.4g} ms" for ms in cells))
+    _stdout().print(table)
+    _stdout().print(found["note"], highlight=False)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a `kdpinn run`.")],
+) -> None:
+    """Write report.html and metrics.json anew from what a run left."""
+    with reported():
+        from kdpinn.pipeline import render_again
+
+        render_again(out)
+        _stdout().print(f"{out / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _ordered(
+    problem: str,
+    out: Path,
+    preset: str,
+    seed: int,
+    resume: bool,
+    overwrite: bool,
+    last: str = "",
+    teacher: Path | None = None,
+) -> Any:
+    """Run what was ordered; an interrupted run says how to go on."""
+    started = time.perf_counter()
+    hint = f"kdpinn {last_command(last)} {problem} --preset {preset} --seed {seed} --out {out}"
+    if teacher is not None:
+        hint += f" --teacher {teacher}"
+    with reported(resume=f"{hint} --resume"):
+        if resume and overwrite:
+            raise ValueError(
+                "--resume keeps the run in the folder, --overwrite deletes it: choose."
+            )
+        from kdpinn.pipeline import Order
+        from kdpinn.pipeline import run as go
+
+        order = Order(
+            spec=problem,
+            preset=preset,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            last=last,
+            teacher=teacher,
+        )
+        return go(order, out, Console(stderr=True), started)
+
+
+def last_command(last: str) -> str:
+    """The command that stops after a stage."""
+    return {"": "run", "teacher": "train", "student": "distill"}[last]
+
+
+def _summary(result: Any, out: Path) -> None:
+    """A table of the models and the verdict."""
+    from kdpinn.metrics import ROLES
+
+    console = _stdout()
+    table = Table("", "parameters", "rel L2", "RMSE", "max error", box=None, pad_edge=False)
+    for role in (r for r in ROLES if r in result.models):
+        m = result.models[role]
+        errors = ("-" if v is None else f"{v:.3g}" for v in (m.rel_l2, m.rmse, m.max_abs))
+        table.add_row(role, str(m.parameters), *errors)
+    console.print(table)
+    checks = result.verify.get("checks", [])
+    failed = [c["name"] for c in checks if c["passed"] is False]
+    word = f"FAILED: {', '.join(failed)}" if failed else f"passed, {len(checks)} checks"
+    console.print(f"verify: {word}; {result.seconds:.1f} s", highlight=False, soft_wrap=True)
+    console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _stdout() -> Console:
+    return Console()
+
+
+def _print_json(value: Any) -> None:
+    from kdpinn.metrics import finite
+
+    typer.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False))
