@@ -49,7 +49,9 @@ def _explained(error: BaseException, resume: str) -> tuple[int, str]:
 
 
 def _is_full(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cause = error.__cause__  # the runtime wraps the error to say that nothing was changed
+    codes = {error.errno, cause.errno if isinstance(cause, OSError) else None}
+    return bool(codes & {errno.ENOSPC, errno.EDQUOT})
 
 
 def _file_error(error: OSError) -> str:

@@ -101,8 +101,8 @@ class RunFolder:
             raise RunFolderError(_choices(self.path, found, bool(self.finished("report"))))
         if found is not None and found != plan:
             raise RunFolderError(_differs(self.path, found, plan))
-        for part in [*self.path.glob(".*.part"), *self.state.glob(".*.part")]:
-            part.unlink(missing_ok=True)  # left by a killed process
+        for part in [*self.path.glob(".*.part*"), *self.state.glob(".*.part*")]:
+            part.unlink(missing_ok=True)  # left by a killed process: .part, .partial
         if found is None:
             self._refuse_strangers()
             atomic.write_text(self.state / _PLAN, json.dumps(plan, indent=1) + "\n")
