@@ -210,10 +210,16 @@ static kd_status check_tensors(const kd_model *m, const sections *s) {
     return end[0] == s->tensors_size && end[1] == s->baseline_size ? KD_OK : KD_TENSOR;
 }
 
+/* Index of the first tensor of `section` at or after `from`, or the number of tensors. */
+static uint32_t next_tensor(const kd_model *m, uint32_t from, uint32_t section) {
+    while (from < m->count[KD_REC_TENSOR] && get_tensor(m, from).section != section) ++from;
+    return from;
+}
+
 /* Layers use the tensors of section 0 in order, each once: weight, bias, weight, bias, ... */
 static kd_status check_layers(const kd_model *m) {
     const uint32_t layers = m->count[KD_REC_DENSE];
-    uint32_t width = m->count[KD_REC_INPUT], l, i, used = 0, dtype = 0;
+    uint32_t width = m->count[KD_REC_INPUT], l, dtype = 0, next = next_tensor(m, 0, 0);
     for (l = 0; l < layers; ++l) {
         const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
         const uint32_t activation = kd_u32(record + 8), n_in = kd_u32(record + 12), n_out = kd_u32(record + 16);
@@ -222,17 +228,17 @@ static kd_status check_layers(const kd_model *m) {
         if (activation >= KD_ACTIVATIONS || n_in != width || n_out == 0) return KD_LAYER;
         if (n_out > MAX_WIDTH) return KD_TOO_LARGE;
         if (weight >= m->count[KD_REC_TENSOR] || bias >= m->count[KD_REC_TENSOR]) return KD_LAYER;
+        if (weight != next || bias != next_tensor(m, weight + 1, 0)) return KD_LAYER;
+        next = next_tensor(m, bias + 1, 0);
         w = get_tensor(m, weight), b = get_tensor(m, bias);
         if (l == 0) dtype = w.dtype;
         if (w.section != 0 || b.section != 0 || w.dtype != dtype || b.dtype != dtype) return KD_LAYER;
         if (w.rows != n_out || w.cols != n_in || b.rows != n_out || b.cols != 1) return KD_LAYER;
         width = n_out;
-        used += 2;
     }
     if (width != m->count[KD_REC_OUTPUT] || kd_u32(kd_record(m, KD_REC_DENSE, layers - 1) + 8) != KD_IDENTITY)
         return KD_LAYER;
-    for (i = 0, l = 0; i < m->count[KD_REC_TENSOR]; ++i) l += get_tensor(m, i).section == 0;
-    return l == used ? KD_OK : KD_LAYER;
+    return next == m->count[KD_REC_TENSOR] ? KD_OK : KD_LAYER;
 }
 
 /* ---- the equations ---- */
@@ -280,9 +286,14 @@ static kd_status check_equations(const kd_model *m, uint32_t data_columns) {
 
 /* ---- the baseline ---- */
 
+static int exact_in_f32(double a) {
+    const double largest = 3.4028234663852886e38; /* beyond it the conversion is undefined */
+    return a >= -largest && a <= largest && (double)(float)a == a;
+}
+
 static kd_status check_baseline(const kd_model *m, uint32_t *data_columns) {
-    uint32_t i, last = 0, roles = 0, tensors = 0;
-    size_t points = 0;
+    uint32_t i, last = 0, roles = 0, next = next_tensor(m, 0, 1);
+    size_t points = 0, k;
     *data_columns = 0;
     for (i = 0; i < m->count[KD_REC_BASELINE]; ++i) {
         const uint8_t *record = kd_record(m, KD_REC_BASELINE, i);
@@ -293,18 +304,20 @@ static kd_status check_baseline(const kd_model *m, uint32_t *data_columns) {
         if (role <= last || role > ROLE_DATA || index >= m->count[KD_REC_TENSOR]) return KD_BASELINE;
         if (!kd_finite(limit) || limit < 0 || (!gated && limit != 0)) return KD_VALUE;
         t = get_tensor(m, index);
-        if (t.section != 1 || t.dtype != DTYPE_F64) return KD_BASELINE;
+        if (index != next || t.dtype != DTYPE_F64) return KD_BASELINE;
+        next = next_tensor(m, index + 1, 1);
         if (role == ROLE_POINTS) points = t.rows;
         if (t.rows != points || t.cols > MAX_DATA) return KD_BASELINE;
         if (role == ROLE_POINTS ? t.cols != m->count[KD_REC_INPUT] : gated && t.cols != m->count[KD_REC_OUTPUT])
             return KD_BASELINE;
+        for (k = 0; role == ROLE_POINTS && k < t.rows * t.cols; ++k)
+            if (!exact_in_f32(element(&t, k))) return KD_BASELINE;
         if (role == ROLE_DATA) *data_columns = (uint32_t)t.cols;
         last = role;
         roles |= 1u << role;
     }
     if (!(roles & 1u << ROLE_POINTS) != !(roles & 1u << ROLE_EXPECTED)) return KD_BASELINE;
-    for (i = 0; i < m->count[KD_REC_TENSOR]; ++i) tensors += get_tensor(m, i).section == 1;
-    return tensors == m->count[KD_REC_BASELINE] ? KD_OK : KD_BASELINE;
+    return next == m->count[KD_REC_TENSOR] ? KD_OK : KD_BASELINE;
 }
 
 kd_status kd_load(kd_model *m, const void *bytes, size_t size) {

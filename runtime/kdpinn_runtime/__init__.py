@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+from ._jet import Jet
 from .format import FormatError, ModelFile, pack, read, unpack, write
-from .model import Jet, Model, OutsideDomainError, OutsideDomainWarning, load
+from .model import Model, OutsideDomainError, OutsideDomainWarning, load
 from .verify import Check, Verdict, verify
 
 __all__ = [

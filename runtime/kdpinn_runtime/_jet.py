@@ -36,7 +36,8 @@ class Jet:
     @property
     def value(self) -> Array:
         """Values, (n, m)."""
-        return self.channels[0]
+        value: Array = self.channels[0]
+        return value
 
     @property
     def first(self) -> Array:
@@ -52,7 +53,8 @@ class Jet:
         for column, output in enumerate(self.outputs):
             channel = self._names(output).get(name)
             if channel is not None:
-                return self.channels[channel, :, column]
+                chosen: Array = self.channels[channel, :, column]
+                return chosen
         known = [key for output in self.outputs for key in self._names(output)]
         raise KeyError(f"no {name!r} in this jet, which has: {', '.join(known)}")
 

@@ -44,7 +44,9 @@ class Model:
         outside_count: points outside the domain so far, over all calls.
     """
 
-    def __init__(self, content: bytes, *, outside: Outside = "warn", isa: str | None = None) -> None:
+    def __init__(
+        self, content: bytes, *, outside: Outside = "warn", isa: str | None = None
+    ) -> None:
         if outside not in get_args(Outside):
             raise ValueError(f"`outside` must be one of {get_args(Outside)}, got {outside!r}.")
         self.file: ModelFile = unpack(content)
@@ -126,8 +128,10 @@ class Model:
             raise ValueError("This model's file carries no equation: it has no residual.")
         points = as_points(x, self.inputs)
         table = None if data is None else np.ascontiguousarray(data, np.float64)
-        columns = 0 if self.file.baseline is None or self.file.baseline.data is None else (
-            self.file.baseline.data.shape[1]
+        columns = (
+            0
+            if self.file.baseline is None or self.file.baseline.data is None
+            else (self.file.baseline.data.shape[1])
         )
         if columns and (table is None or table.shape != (len(points), columns)):
             got = "none" if table is None else table.shape
@@ -175,9 +179,7 @@ class Model:
         """Named outputs at named coordinates, which broadcast: `model.at(x=0.3, t=times)["u"]`."""
         points, shape = columns_of(coordinates, self.inputs)
         out = self(points)
-        return {
-            variable.name: out[:, k].reshape(shape) for k, variable in enumerate(self.outputs)
-        }
+        return {variable.name: out[:, k].reshape(shape) for k, variable in enumerate(self.outputs)}
 
     def _jet(self, points: Array, pairs: tuple[tuple[int, int], ...], threads: int) -> Jet:
         channels = 1 + len(self.inputs) + len(pairs)

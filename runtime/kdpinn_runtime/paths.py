@@ -8,6 +8,7 @@ For CMake: find_package(kdpinn CONFIG PATHS "$(python -m kdpinn_runtime.paths --
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -30,7 +31,7 @@ def main() -> None:
     ]
     if not parts:
         parser.error("name at least one of --cflags, --libs, --cmake")
-    print(" ".join(parts))
+    sys.stdout.write(" ".join(parts) + "\n")
 
 
 if __name__ == "__main__":

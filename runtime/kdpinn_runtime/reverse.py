@@ -2,10 +2,11 @@
 
 What a trainer needs: values, first and chosen second derivatives of a multilayer perceptron, the
 gradient of any weighted sum of them with respect to the parameters, and its per-point Jacobian.
-Parameters lie layer by layer, W (n_out, n_in) row-major and then b (n_out); all hidden layers share
-one activation and the last is linear. Points are normalized already: `scale[i]` is the derivative of
-normalized input i by the physical one and seeds its channel. Channel order: the value, the first
-derivatives, then one second derivative for each pair. The rules stand in docs/derivations/jets.md.
+Parameters lie layer by layer, W (n_out, n_in) row-major and then b (n_out); all hidden layers
+share one activation and the last is linear. Points are normalized already: `scale[i]` is the
+derivative of normalized input i by the physical one and seeds its channel. Channel order: the
+value, the first derivatives, then one second derivative for each pair. The rules stand in
+docs/derivations/jets.md.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def vjp(
     threads: int = 2,
     isa: str | None = None,
 ) -> None:
-    """Writes d(sum of seed * jets)/d theta to `gradient` (parameters,); `seed` is shaped as the jets."""
+    """Writes d(sum of seed * jets)/d theta to `gradient` (parameters,); `seed` is like the jets."""
     _core.reverse_vjp(
         list(sizes),
         _code(activation),
@@ -88,7 +89,7 @@ def jacobian(
     threads: int = 2,
     isa: str | None = None,
 ) -> None:
-    """Writes to `out` (parameters, n): column k is the gradient of point k's share of sum(seed * jets)."""
+    """Writes to `out` (parameters, n): column k is point k's share of the gradient of `vjp`."""
     _core.reverse_jacobian(
         list(sizes), _code(activation), theta, x, scale, list(pairs), order, seed, out, threads, isa
     )

@@ -14,11 +14,14 @@ HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0001")
 HALF_PI = mp.pi / 2 * mp.mpf("1.0001")
 
 
-def interpolate(function: Callable[[mp.mpf], mp.mpf], low: mp.mpf, high: mp.mpf, degree: int) -> list[mp.mpf]:
+def interpolate(
+    function: Callable[[mp.mpf], mp.mpf], low: mp.mpf, high: mp.mpf, degree: int
+) -> list[mp.mpf]:
     """Coefficients, lowest first, of the polynomial through the Chebyshev nodes of [low, high]."""
     n = degree + 1
     nodes = [
-        (low + high) / 2 + (high - low) / 2 * mp.cos((2 * k + 1) * mp.pi / (2 * n)) for k in range(n)
+        (low + high) / 2 + (high - low) / 2 * mp.cos((2 * k + 1) * mp.pi / (2 * n))
+        for k in range(n)
     ]
     vandermonde = mp.matrix(n, n)
     for row, node in enumerate(nodes):
@@ -62,7 +65,9 @@ def define(name: str, values: list[mp.mpf], suffix: str) -> None:
     print(f"#define {name} {{{', '.join(literal(v, suffix) for v in values)}}}")
 
 
-def precision(suffix: str, exp_degree: int, sin_degree: int, cos_degree: int, bits: int, parts: int) -> None:
+def precision(
+    suffix: str, exp_degree: int, sin_degree: int, cos_degree: int, bits: int, parts: int
+) -> None:
     define("KD_EXP_TAIL", interpolate(exp_tail, -HALF_LN2, HALF_LN2, exp_degree), suffix)
     define("KD_SIN_TAIL", interpolate(sin_tail, mp.mpf(0), HALF_PI**2, sin_degree), suffix)
     define("KD_COS_TAIL", interpolate(cos_tail, mp.mpf(0), HALF_PI**2, cos_degree), suffix)

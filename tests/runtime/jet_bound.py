@@ -33,13 +33,16 @@ def jet_bound(file, x, pairs, unit):
         gamma = (weight.shape[0] + 3) * unit * 1.01
         sizes = [v @ weight for v in values]
         sizes[0] = sizes[0] + np.abs(layer.bias.astype(float))
-        errors = [e @ weight + gamma * s for e, s in zip(errors, sizes)]
+        errors = [e @ weight + gamma * s for e, s in zip(errors, sizes, strict=True)]
         if layer.activation == "identity":
             values = sizes
             continue
         values, errors = _activate(layer.activation, pairs, d, sizes, errors, unit)
     out = np.abs(file.output_scale)
-    bounds = [out * e + 4 * unit * (out * v + np.abs(file.output_shift)) for v, e in zip(values, errors)]
+    bounds = [
+        out * e + 4 * unit * (out * v + np.abs(file.output_shift))
+        for v, e in zip(values, errors, strict=True)
+    ]
     return np.array([b.max(axis=0) for b in bounds])
 
 

@@ -43,9 +43,7 @@ def test_example_prints_the_values_that_python_gets(compiler, language, tmp_path
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_example_refuses_a_damaged_file_by_name(compiler, tmp_path):
     program = tmp_path / "evaluate"
-    subprocess.run(
-        [compiler, EXAMPLE, *flags("--cflags", "--libs"), "-o", program], check=True
-    )
+    subprocess.run([compiler, EXAMPLE, *flags("--cflags", "--libs"), "-o", program], check=True)
     damaged = bytearray(pack(bare_model()))
     damaged[200] ^= 1
     (tmp_path / "bad.kdp").write_bytes(damaged)
@@ -60,7 +58,7 @@ def test_example_refuses_a_damaged_file_by_name(compiler, tmp_path):
 
 def test_header_compiles_as_cxx(tmp_path):
     source = tmp_path / "use.cpp"
-    source.write_text('#include <kdpinn.h>\nint main() { return kd_isa_name(0) == nullptr; }\n')
+    source.write_text("#include <kdpinn.h>\nint main() { return kd_isa_name(0) == nullptr; }\n")
     program = tmp_path / "use"
     command = ["g++", "-Wall", "-Wextra", "-Werror", "-pedantic", source]
     subprocess.run([*command, *flags("--cflags", "--libs"), "-o", program], check=True)

@@ -14,7 +14,14 @@ from kdpinn_runtime import _core, load, pack
 ISAS = _core.isas()
 # Around every vector and tile width: 16 lanes x 4 vectors at most.
 COUNTS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 257)
-WIDTHS = ((2, 1, 1), (2, 10, 10, 10, 1), (3, 7, 11, 13, 3), (2, 64, 65, 2), (4, 5, 6, 9, 2), (1, 2, 1))
+WIDTHS = (
+    (2, 1, 1),
+    (2, 10, 10, 10, 1),
+    (3, 7, 11, 13, 3),
+    (2, 64, 65, 2),
+    (4, 5, 6, 9, 2),
+    (1, 2, 1),
+)
 ACTIVATIONS = ("tanh", "sin", "sigmoid", "silu")
 UNIT = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 
@@ -22,7 +29,9 @@ UNIT = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 def points_in(file, n, dtype=np.float64, seed=0):
     """Points exact in float32, so that both precisions see the same ones."""
     lower, upper = np.array([(v.lower, v.upper) for v in file.inputs]).T
-    inner = lower + (upper - lower) * np.random.default_rng(seed).uniform(0.01, 0.99, (n, len(lower)))
+    inner = lower + (upper - lower) * np.random.default_rng(seed).uniform(
+        0.01, 0.99, (n, len(lower))
+    )
     return inner.astype(np.float32).astype(dtype)
 
 
@@ -60,7 +69,10 @@ def test_the_rounding_bound_sees_a_changed_weight(dtype, change):
     middle = file.layers[1]
     weight = middle.weight.astype(np.float64)
     weight[3, 4] += change
-    layers = [replace(layer, weight=layer.weight.astype(float), bias=layer.bias.astype(float)) for layer in file.layers]
+    layers = [
+        replace(layer, weight=layer.weight.astype(float), bias=layer.bias.astype(float))
+        for layer in file.layers
+    ]
     layers[1] = replace(layers[1], weight=weight)
     got = load(pack(replace(file, layers=tuple(layers))))(x)
     bound = jet_bound(file, x.astype(np.float64), (), UNIT[dtype])[0]
@@ -143,7 +155,7 @@ def test_bound_call_follows_its_arrays(isa):
     assert np.array_equal(out, model(x))
     with pytest.raises(ValueError, match=r"`out` as a C-contiguous.*\(100, 1\).*float64"):
         model.bind(x, out.astype(np.float64))
-    with pytest.raises(ValueError, match="`x` as a C-contiguous.*not contiguous"):
+    with pytest.raises(ValueError, match=r"`x` as a C-contiguous.*not contiguous"):
         model.bind(np.asfortranarray(x), out)
 
 

@@ -43,7 +43,9 @@ def samples(limit, dtype):
 
 def ulps(got, want, dtype):
     """Error in units of the last place of the exact value."""
-    return np.abs(got.astype(np.longdouble) - want) / np.spacing(np.abs(want).astype(dtype)).astype(float)
+    return np.abs(got.astype(np.longdouble) - want) / np.spacing(np.abs(want).astype(dtype)).astype(
+        float
+    )
 
 
 @pytest.mark.parametrize("isa", _core.isas())

@@ -1,4 +1,6 @@
-"""The reverse pass through the jets: against central differences, and its parts against each other."""
+"""The reverse pass through the jets, against central differences and against itself."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ class Network:
         rng = np.random.default_rng(0)
         self.sizes, self.pairs, self.order, self.n = sizes, pairs, order, n
         self.activation, self.isa, self.threads = activation, isa, threads
-        self.count = sum((a + 1) * b for a, b in zip(sizes, sizes[1:]))
+        self.count = sum((a + 1) * b for a, b in pairwise(sizes))
         self.theta = 0.6 * rng.standard_normal(self.count)
         self.x = rng.uniform(-1, 1, (n, sizes[0]))
         self.scale = rng.uniform(0.5, 3, sizes[0])
@@ -121,7 +123,7 @@ def test_shapes_are_checked():
     net.seed = np.zeros((2, 5, 1))
     with pytest.raises(ValueError, match=r"\(channels, n, outputs\)"):
         net.vjp()
-    with pytest.raises(ValueError, match="`activation` must be one of.*'relu'"):
+    with pytest.raises(ValueError, match=r"`activation` must be one of.*'relu'"):
         Network((2, 3, 1), (), 1, 5, activation="relu").jets()
     with pytest.raises(ValueError, match="names no input"):
         Network((2, 3, 1), ((0, 2),), 2, 5).jets()

@@ -1,0 +1,76 @@
+"""The compiled module; `kdpinn_runtime.Model` and `kdpinn_runtime.reverse` are its public faces."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Rows = NDArray[Any]
+Pairs = Sequence[tuple[int, int]]
+
+def version() -> str: ...
+def isas() -> list[str]:
+    """Instruction sets that this processor can run, best first."""
+
+def check(file: bytes) -> str | None:
+    """None if the core accepts the file, else the name of its refusal."""
+
+class Bound:
+    def __call__(self) -> int:
+        """Points outside the domain, or -(row + 1) of the first row that is not finite."""
+
+class Engine:
+    def __init__(self, file: bytes, isa: str | None = None) -> None: ...
+    @property
+    def isa(self) -> str: ...
+    @property
+    def parameters(self) -> int: ...
+    def eval(self, x: Rows, out: Rows, threads: int = 1) -> tuple[int, int]:
+        """(points outside the domain, first row that is not finite or -1)."""
+
+    def jet(
+        self, x: Rows, first: bool, pairs: Pairs, out: Rows, threads: int = 1
+    ) -> tuple[int, int]: ...
+    def residual(self, x: Array, jets: Array, data: Array | None, out: Array) -> None: ...
+    def bind(self, x: Rows, out: Rows) -> Bound: ...
+
+def reverse_jets(
+    sizes: Sequence[int],
+    activation: int,
+    theta: Array,
+    x: Array,
+    scale: Array,
+    pairs: Pairs,
+    order: int,
+    out: Array,
+    threads: int,
+    isa: str | None = None,
+) -> None: ...
+def reverse_vjp(
+    sizes: Sequence[int],
+    activation: int,
+    theta: Array,
+    x: Array,
+    scale: Array,
+    pairs: Pairs,
+    order: int,
+    seed: Array,
+    gradient: Array,
+    threads: int,
+    isa: str | None = None,
+) -> None: ...
+def reverse_jacobian(
+    sizes: Sequence[int],
+    activation: int,
+    theta: Array,
+    x: Array,
+    scale: Array,
+    pairs: Pairs,
+    order: int,
+    seed: Array,
+    out: Array,
+    threads: int,
+    isa: str | None = None,
+) -> None: ...
