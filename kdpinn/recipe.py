@@ -94,7 +94,7 @@ class Distillation:
     second_weight: float = 0.0
     residual_weight: float = 0.0
     tune_iterations: int = 300
-    tune_teacher_weight: float = 1.0
+    tune_teacher_weight: float = 10.0
     tune_points: int = 2500
     check_every: int = 100
     seconds: float = math.inf

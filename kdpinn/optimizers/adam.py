@@ -57,6 +57,8 @@ class Adam:
     def step(self, objective: Objective, state: AdamState) -> AdamState:
         """One gradient, one update; `value` is taken before the update."""
         value, gradient = objective.value_and_gradient(state.theta)
+        if not math.isfinite(value):
+            return replace(state, value=value, stuck=f"the objective is {value}")
         k = state.iteration + 1
         mean = state.mean.lerp(gradient, 1 - self.beta1)
         square = state.square.lerp(gradient * gradient, 1 - self.beta2)

@@ -62,18 +62,25 @@ class InverseHessian:
             self._fold()
 
     def dense(self) -> Tensor:
-        """H as a new (P, P) tensor."""
-        used = self.columns[:, : RANK * self.pending]
-        weights = self.weights[: RANK * self.pending]
-        return self.factor * self.base + (used * weights) @ used.T
+        """H as a new (P, P) tensor, exactly symmetric if the base is."""
+        left, right = self._pending_factors()
+        return torch.addmm(self.base, left, right, beta=self.factor)
 
     def _fold(self) -> None:
-        # Columns times the root of |weight|, the sign on one side: entries (i, j) and (j, i) are
-        # then sums of the same products in the same order, and H stays symmetric for ever.
-        roots = self.columns * self.weights.abs().sqrt()
-        right = (roots * self.weights.sign()).T
-        torch.addmm(self.base, roots, right, beta=self.factor, out=self.base)
+        left, right = self._pending_factors()
+        torch.addmm(self.base, left, right, beta=self.factor, out=self.base)
         self.factor, self.pending = 1.0, 0
+
+    def _pending_factors(self) -> tuple[Tensor, Tensor]:
+        """The pending updates as a product (P, k) (k, P).
+
+        Columns times the root of |weight|, the sign on one side: entries (i, j) and (j, i) are
+        then sums of the same products in the same order, and H stays symmetric for ever.
+        """
+        count = RANK * self.pending
+        weights = self.weights[:count]
+        roots = self.columns[:, :count] * weights.abs().sqrt()
+        return roots, (roots * weights.sign()).T
 
 
 def scaled_identity(like: Tensor, scale: float = 1.0) -> InverseHessian:
