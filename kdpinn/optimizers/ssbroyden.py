@@ -49,8 +49,8 @@ class SSBroyden:
     """Quasi-Newton method of the self-scaled Broyden family with a dense inverse Hessian.
 
     Urbán, Stefanou & Pons, J. Comput. Phys. 523 (2025) 113656, DOI 10.1016/j.jcp.2024.113656,
-    after Al-Baali, Comput. Optim. Appl. 9 (1998) 191-203, DOI 10.1023/A:1018315205474. Derivation
-    of the update and of its cost: docs/derivations/self_scaled_broyden.md.
+    after Al-Baali, J. Optim. Theory Appl. 96 (1998) 533-553, DOI 10.1023/A:1022608410710.
+    Derivation of the update and of its cost: docs/derivations/self_scaled_broyden.md.
 
     Attributes:
         c1, c2: constants of the strong Wolfe conditions.
@@ -192,7 +192,7 @@ def coefficients(b: float, h: float, n: int) -> Coefficients:
         b: s^T B s / y^T s with B = H^-1.
         h: y^T H y / y^T s; b h >= 1 by the inequality of Cauchy and Schwarz.
         n: number of parameters.
-    Source: Urbán, Stefanou & Pons 2025, section 2 (SSBroyden1); Al-Baali 1998, section 4.
+    Source: Urbán, Stefanou & Pons 2025; Al-Baali 1998; docs/derivations/self_scaled_broyden.md.
     """
     a = max(b * h - 1, 1e-14)
     rho = min(1.0, h * (1 - math.sqrt(a / (1 + a))))
