@@ -7,27 +7,22 @@ Stage 3 fine-tunes on the equation and is kept only if it does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 
 from kdpinn.field import Field
-from kdpinn.losses import LeastSquares, Term
+from kdpinn.fine_tuning import Judged, error_against, judge_of_harm, tune
+from kdpinn.losses import LeastSquares
 from kdpinn.matching import matching_points, matching_terms, value_term
 from kdpinn.optimizers import SSBroyden
-from kdpinn.physics import adaptive_points, condition_terms, equation_term, held_out
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe, Training
 from kdpinn.stages import Stage
 from kdpinn.teacher import (
-    CONDITION_SEED,
-    DRAW_SEED,
     HELD_OUT_SEED,
-    error_against_reference,
     new_field,
     settings_for,
     train_on_equation,
@@ -36,20 +31,6 @@ from kdpinn.train import Judge, Settings, Trained, train
 
 # A student starts from other random numbers than the teacher of the same seed.
 STUDENT_SEED = 700_001
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A student before or after the fine-tuning.
-
-    Attributes:
-        residual: weighted mean square of equation and conditions on held-out points; None if the
-            problem has no equation.
-        error: relative L2 error against the reference, or against the teacher without one.
-    """
-
-    residual: float | None
-    error: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +91,7 @@ def distill(
     settings = replace(settings, check_every=recipe.distillation.check_every)
     student = teacher.like(hidden, torch.Generator().manual_seed(seed))
     matched = match(problem, recipe, teacher, student, settings)
-    judge = _harm(problem, recipe, teacher, seed)
+    judge = judge_of_harm(problem, recipe, teacher, seed)
     before = judge(matched.field)
     if problem.residual is None or not recipe.distillation.tune_iterations:
         distilled = _untuned(matched, before, problem)
@@ -185,82 +166,6 @@ def match(
     return train(student, [stage], lambda field, stage, draw: objective, judge, settings)
 
 
-def tune(
-    problem: Problem, recipe: Recipe, teacher: Field, student: Field, settings: Settings
-) -> Trained:
-    """Stage 3: equation, conditions and the teacher's values together, each worth 1 at first."""
-    budget, training, seed = recipe.distillation, recipe.training, settings.seed
-    points = adaptive_points(problem, student, budget.tune_points, seed + DRAW_SEED)
-    physics = [
-        equation_term(problem, points, training.residual_weight),
-        *condition_terms(problem, training.condition_points, seed + CONDITION_SEED),
-    ]
-    at = matching_points(problem.domain, teacher, budget.points, seed)
-    objective = LeastSquares(
-        student,
-        _balanced(student, physics, value_term(teacher, at, 1.0), budget.tune_teacher_weight),
-    )
-    judge = Judge(
-        held_out=_held_out(problem, recipe, student, seed),
-        error=error_against(problem, teacher),
-    )
-    stage = Stage(
-        name="tune",
-        optimizer=SSBroyden(),
-        iterations=budget.tune_iterations,
-        points=budget.tune_points,
-        until=budget.seconds,
-    )
-    return train(student, [stage], lambda field, stage, draw: objective, judge, settings)
-
-
-def error_against(problem: Problem, teacher: Field) -> Callable[[Field], float]:
-    """Relative L2 error on the evaluation grid: against the reference, or else the teacher."""
-    known = error_against_reference(problem)
-    if known is not None:
-        return known
-    points = problem.evaluation_points()
-    values = teacher.values(points)
-    norm = float(np.linalg.norm(values))
-    return lambda field: float(np.linalg.norm(field.values(points) - values)) / (norm or 1.0)
-
-
-def _balanced(student: Field, physics: list[Term], teacher: Term, share: float) -> list[Term]:
-    """The terms with weights that make the physics 1 and the teacher's term `share` now."""
-
-    def scaled(terms: list[Term], total: float) -> list[Term]:
-        values = LeastSquares(student, terms).term_values(student.theta)
-        factor = total / max(sum(values.values()), 1e-300)
-        return [replace(term, weight=term.weight * factor) for term in terms]
-
-    return scaled(physics, 1.0) + (scaled([teacher], share) if share else [])
-
-
-def _held_out(problem: Problem, recipe: Recipe, field: Field, seed: int) -> LeastSquares:
-    training = recipe.training
-    return held_out(
-        problem,
-        field,
-        training.held_out_points,
-        training.condition_points,
-        training.residual_weight,
-        seed + HELD_OUT_SEED,
-    )
-
-
-def _harm(problem: Problem, recipe: Recipe, teacher: Field, seed: int) -> Callable[[Field], Judged]:
-    """Judges students by held-out residual and error."""
-    error = error_against(problem, teacher)
-
-    def judge(field: Field) -> Judged:
-        if problem.residual is None:
-            return Judged(residual=None, error=error(field))
-        residuals = _held_out(problem, recipe, field, seed).residuals(field.theta)
-        return Judged(residual=float(residuals @ residuals), error=error(field))
-
-    return judge
-
-
 def _untuned(matched: Trained, before: Judged, problem: Problem) -> Distilled:
     why = "the problem has no equation" if problem.residual is None else "none was asked for"
     return Distilled(
@@ -276,13 +181,7 @@ def _untuned(matched: Trained, before: Judged, problem: Problem) -> Distilled:
 
 def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> Distilled:
     """Keep the fine-tuned student only if neither its residual nor its error rose."""
-    assert before.residual is not None
-    assert after.residual is not None
-    kept = after.residual <= before.residual and after.error <= before.error
-    figures = (
-        f"held-out residual {before.residual:.2e} -> {after.residual:.2e}, "
-        f"error {before.error:.2e} -> {after.error:.2e}"
-    )
+    kept = after.no_worse_than(before)
     return Distilled(
         field=tuned.field if kept else matched.field,
         matched=matched,
@@ -290,7 +189,8 @@ def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> 
         before=before,
         after=after,
         kept=kept,
-        decision=f"Fine-tuning on the physics was {'kept' if kept else 'dropped'}: {figures}.",
+        decision=f"Fine-tuning on the physics was {'kept' if kept else 'dropped'}: "
+        f"{before.describe(after)}.",
     )
 
 

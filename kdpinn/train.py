@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +18,7 @@ from torch import Tensor
 
 from kdpinn import checkpoint
 from kdpinn.field import Field
+from kdpinn.interrupts import Interrupted, deferred_interrupt
 from kdpinn.losses import LeastSquares, TrainingDiverged
 from kdpinn.metrics import History
 from kdpinn.progress import Bar, Log, Row
@@ -33,10 +31,6 @@ MAX_FRUITLESS_DRAWS = 3
 """A stage ends when on this many point sets in a row no step was possible."""
 
 logger = logging.getLogger(__name__)
-
-
-class Interrupted(RuntimeError):
-    """The user stopped the run; the message says how to go on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +160,10 @@ class _Trainer:
 
     def run(self) -> Trained:
         total = sum(stage.iterations for stage in self.stages)
-        with Bar(self.settings.title, total, self.settings.console) as bar, _deferred() as asked:
+        with (
+            Bar(self.settings.title, total, self.settings.console) as bar,
+            deferred_interrupt() as asked,
+        ):
             try:
                 while self.now.stage < len(self.stages):
                     self._run_stage(self.stages[self.now.stage], bar, asked)
@@ -327,26 +324,3 @@ def _run_name(field: Field, stages: Sequence[Stage], settings: Settings) -> str:
     plan = [(s.name, repr(s.optimizer), s.iterations, s.points, s.resample_every) for s in stages]
     network = (field.problem, field.network.sizes, field.network.activation)
     return f"{network} seed {settings.seed} {plan}"
-
-
-@contextmanager
-def _deferred() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event, so that an iteration in progress is finished; a second one raises.
-
-    Outside of the main thread Python delivers no signals, and the event is never set.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

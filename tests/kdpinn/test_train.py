@@ -10,11 +10,12 @@ import torch
 from rich.console import Console
 
 from kdpinn.field import Field
+from kdpinn.interrupts import Interrupted
 from kdpinn.jets import JetSpec
 from kdpinn.losses import LeastSquares, Term, TrainingDiverged
 from kdpinn.optimizers import Adam, SSBroyden
 from kdpinn.stages import Stage
-from kdpinn.train import Interrupted, Judge, Settings, Trained, train
+from kdpinn.train import Judge, Settings, Trained, train
 
 SPEC = JetSpec(1, 1)
 STAGES = (
