@@ -159,12 +159,19 @@ def verify(
 
 
 @app.command()
-def bench(model: ModelPath, seconds: Seconds = 3.0, as_json: AsJson = False) -> None:
+def bench(
+    model: ModelPath,
+    seconds: Seconds = 3.0,
+    compile_too: Annotated[
+        bool, typer.Option("--compile", help="Add torch.compile, which compiles for a minute.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Time the model here: our runtime, onnxruntime and torch, interleaved."""
     with reported():
-        from kdpinn.latency import measure
+        from kdpinn.pipeline import measure
 
-        found = measure(model, seconds)
+        found = measure(model, seconds, compile_too=compile_too)
     if as_json:
         _print_json(found)
         return
@@ -209,8 +216,8 @@ def _ordered(
             raise ValueError(
                 "--resume keeps the run in the folder, --overwrite deletes it: choose."
             )
-        from kdpinn.pipeline import Order
         from kdpinn.pipeline import run as go
+        from kdpinn.plan import Order
 
         order = Order(
             spec=problem,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from itertools import groupby
 from typing import Any
 
@@ -112,10 +113,12 @@ def _datum(value: Any) -> str:
     if not callable(value):
         return f"{value:g}"
     name = getattr(value, "__name__", "a function")
+    arguments = ", ".join(inspect.signature(value).parameters)
     if name == "<lambda>":
-        name = "a function of "
-        return name + ", ".join(inspect.signature(value).parameters)
-    return f"{name}({', '.join(inspect.signature(value).parameters)})"
+        return f"a function of {arguments}"
+    doc = (inspect.getdoc(value) or "").partition("\n")[0]
+    said = re.split(r"[,;] \(n", doc)[0].rstrip(".")  # without the array's shape
+    return f"{name}({arguments})" + (f" ({said[0].lower()}{said[1:]})" if said else "")
 
 
 def _sum(problem: Problem, terms: tuple[Term, ...]) -> str:

@@ -1,33 +1,59 @@
-"""Latency of a model file on this machine, as a run's stage and as the command `kdpinn bench`."""
+"""A latency table of the benchmarks as a run keeps it and the report reads it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from kdpinn.metrics import POINT_COUNTS, finite
-from kdpinn_bench import Latency, Schedule, default_engines
-from kdpinn_bench import measure as timed
-from kdpinn_runtime import read
+from kdpinn.metrics import finite
 
 
-def measure(path: Path, seconds: float, *, compile_too: bool = False) -> dict[str, Any]:
-    """Time every engine that is installed, ours first.
+class CellLike(Protocol):
+    """One engine at one number of points; samples is None where it was not timed."""
 
-    Args:
-        path: the model file.
-        seconds: longest time for each number of points, without preparation.
-        compile_too: whether torch.compile takes part; it compiles for half a minute.
-    Returns:
-        For JSON: "engines" (a row per engine: median_ms and p99_ms by number of points as text,
-        max_error, note), "note", "noise", "machine".
+    @property
+    def engine(self) -> str:
+        """Name."""
+
+    @property
+    def error(self) -> float:
+        """Largest difference from float64."""
+
+    @property
+    def note(self) -> str:
+        """Settings, or why it was not timed."""
+
+    @property
+    def samples(self) -> object | None:
+        """The raw times."""
+
+
+class TableLike(Protocol):
+    """`kdpinn_bench.Latency`, which this package must not import."""
+
+    @property
+    def cells(self) -> Sequence[CellLike]:
+        """Engine by engine, ours first."""
+
+    @property
+    def noise(self) -> Mapping[int, float]:
+        """Points -> relative difference that says nothing."""
+
+    @property
+    def machine(self) -> Mapping[str, Any]:
+        """What it was measured on."""
+
+    def median_ms(self) -> dict[str, dict[str, float]]:
+        """Engine -> points -> ms."""
+
+    def p99_ms(self) -> dict[str, dict[str, float]]:
+        """Engine -> points -> ms."""
+
+
+def kept(table: TableLike) -> dict[str, Any]:
+    """For JSON: "engines" (a row per engine: median_ms and p99_ms by number of points as text,
+    max_error, note), "note", "noise", "machine".
     """
-    table = timed(
-        read(path),
-        points=POINT_COUNTS,
-        engines=default_engines(compile_too),
-        schedule=Schedule(budget_s=seconds),
-    )
     found: dict[str, Any] = finite(
         {
             "engines": _rows(table),
@@ -39,7 +65,7 @@ def measure(path: Path, seconds: float, *, compile_too: bool = False) -> dict[st
     return found
 
 
-def _rows(table: Latency) -> list[dict[str, Any]]:
+def _rows(table: TableLike) -> list[dict[str, Any]]:
     median, p99 = table.median_ms(), table.p99_ms()
     rows = []
     for engine in dict.fromkeys(cell.engine for cell in table.cells):
@@ -58,7 +84,7 @@ def _rows(table: Latency) -> list[dict[str, Any]]:
     return rows
 
 
-def _note(table: Latency) -> str:
+def _note(table: TableLike) -> str:
     reach = ", ".join(
         f"{100 * value:.1f} % at {n:,}".replace(",", "\u202f") for n, value in table.noise.items()
     )

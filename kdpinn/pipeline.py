@@ -2,66 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+import kdpinn_bench
 from kdpinn import steps
-from kdpinn.assembly import assemble, stage_seconds, versions
+from kdpinn.assembly import assemble, stage_seconds
 from kdpinn.distill import distill, scratch
 from kdpinn.field import Field
-from kdpinn.latency import measure
-from kdpinn.metrics import RunResult
+from kdpinn.latency import kept
+from kdpinn.metrics import POINT_COUNTS, RunResult
 from kdpinn.networks import MLP
 from kdpinn.outcome import Outcome
-from kdpinn.problems import Problem, load_problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.plan import Order, plan_of, recipe_of
+from kdpinn.problems import load_problem
 from kdpinn.run_folder import RunFolder, read_plan
-from kdpinn.steps import Site, digest_of
+from kdpinn.steps import Site
 from kdpinn.teacher import train_teacher
+from kdpinn_runtime import read
 
 Facts = dict[str, Any]
 
 LATENCY_SECONDS = {"quick": 1.0}
-DEFAULT_RECIPES = {
-    "quick": Recipe(),
-    "best": Recipe(
-        training=Training(points=4000, iterations=8000, last_iterations=2000, last_points=6000),
-        distillation=Distillation(points=5000, iterations=12_000, tune_iterations=1000),
-        students=((10, 10, 10), (20, 20, 20)),
-    ),
-}
-"""Presets of a problem that brings none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a run was asked for.
-
-    Attributes:
-        spec: name of a problem, or `FILE.py:NAME`.
-        preset: key of the problem's recipes.
-        seed: of the first trial.
-        resume, overwrite: what may happen to an earlier run in the folder.
-        last: stage after which to stop, "teacher" or "student"; "" goes the whole way.
-        teacher: a model file to distil from, None to train the teacher.
-        scratch: whether the selected student is also trained from scratch.
-    """
-
-    spec: str
-    preset: str = "quick"
-    seed: int = 0
-    resume: bool = False
-    overwrite: bool = False
-    last: str = ""
-    teacher: Path | None = None
-    scratch: bool = True
 
 
 def run(
@@ -102,33 +68,22 @@ def render_again(out: Path) -> RunResult:
         return result
 
 
-def recipe_of(problem: Problem, preset: str, seed: int) -> Recipe:
-    """The problem's recipe for a preset, or the default one of a problem without recipes.
+def measure(model: Path, seconds: float, *, compile_too: bool = False) -> Facts:
+    """Time every engine that is installed on a model file, ours first.
 
-    Raises:
-        ValueError: the problem has no such preset.
+    Args:
+        seconds: longest time for each number of points, without preparation.
+        compile_too: whether torch.compile takes part; it compiles for half a minute.
+    Returns:
+        See `kdpinn.latency.kept`.
     """
-    recipes = problem.recipes or DEFAULT_RECIPES
-    if preset not in recipes:
-        raise ValueError(f"{problem.owner} has no preset '{preset}', it has {', '.join(recipes)}.")
-    return dataclasses.replace(recipes[preset], seed=seed)
-
-
-def plan_of(problem: Problem, recipe: Recipe, order: Order) -> Facts:
-    """All that decides the results of a run; a run is resumed only under the same plan."""
-    file = Path(order.spec.rpartition(":")[0] if ".py:" in order.spec else order.spec)
-    own = hashlib.sha256(file.read_bytes()).hexdigest() if file.suffix == ".py" else ""
-    return {
-        "problem": problem.name,
-        "spec": str(order.spec),
-        "problem_file_sha256": own,
-        "preset": order.preset,
-        "seed": order.seed,
-        "scratch": order.scratch,
-        "teacher": "" if order.teacher is None else digest_of(order.teacher),
-        "recipe": dataclasses.asdict(recipe),
-        "version": versions()["kdpinn"],
-    }
+    table = kdpinn_bench.measure(
+        read(model),
+        points=POINT_COUNTS,
+        engines=kdpinn_bench.default_engines(compile_too),
+        schedule=kdpinn_bench.Schedule(budget_s=seconds),
+    )
+    return kept(table)
 
 
 class _Run:
@@ -217,13 +172,13 @@ class _Run:
     ) -> Field:
         """A trained network, kept under run/, and its model file."""
         path = self.folder.state / f"{stage}.safetensors"
-        kept = self.folder.finished(stage) is not None
+        known = self.folder.finished(stage) is not None
         facts = self.stage(stage, lambda: make().store(path))
         field = Field.load(path)
         role = "student" if teacher is not None else name
         self.stage(f"{stage}-file", lambda: steps.ship(self.site, file, role, field, teacher))
         self.trained[name], self.files[name] = stage, file
-        how = "kept" if kept else f"{facts['seconds']:.1f} s"
+        how = "kept" if known else f"{facts['seconds']:.1f} s"
         self.say(f"{stage}: {facts['parameters']} parameters, {how}")
         if facts["note"]:
             self.say(f"  {facts['note']}")
@@ -231,9 +186,7 @@ class _Run:
 
     def latency(self) -> steps.Step:
         """Engines side by side on student.kdp."""
-        thorough = self.order.preset != "quick"
-        path = self.folder.path / "student.kdp"
-        return measure(path, self.seconds, compile_too=thorough), []
+        return measure(self.folder.path / "student.kdp", self.seconds), []
 
     def report(self) -> steps.Step:
         """metrics.json and report.html."""

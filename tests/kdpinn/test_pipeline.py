@@ -13,7 +13,8 @@ import pytest
 import kdpinn_runtime
 from kdpinn import pipeline
 from kdpinn.evaluation import on_grid
-from kdpinn.pipeline import Order, render_again
+from kdpinn.pipeline import render_again
+from kdpinn.plan import Order, recipe_of
 from kdpinn.problems import load_problem
 from kdpinn.run_folder import RunFolderError
 from kdpinn.shipping import field_of, model_file
@@ -181,7 +182,7 @@ def test_a_problem_without_reference(tmp_path: Path) -> None:
 
 def test_unknown_preset() -> None:
     with pytest.raises(ValueError, match=r"no preset 'bst', it has quick"):
-        pipeline.recipe_of(load_problem(SPEC), "bst", 0)
+        recipe_of(load_problem(SPEC), "bst", 0)
 
 
 def test_field_and_file_are_two_forms_of_one_network(finished: Path) -> None:
