@@ -56,20 +56,23 @@ class Term:
 
 
 class _Part(NamedTuple):
-    """A term's rows [start, stop) in its batch, and the factor on its residuals."""
+    """A term, the number of its point set in the batch, and the factor on its residuals."""
 
-    start: int
-    stop: int
+    points: int
     term: Term
     factor: Tensor
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Terms of one spec, evaluated in one pass at z (N, d), normalized."""
+    """Terms of one spec, evaluated in one pass at z (N, d), normalized.
+
+    lengths: of the point sets that follow each other in z.
+    """
 
     spec: JetSpec
     z: Tensor
+    lengths: list[int]
     parts: tuple[_Part, ...]
 
 
@@ -131,7 +134,7 @@ class LeastSquares:
     def _term_jacobian(self, theta: Tensor, batch: _Batch, part: _Part) -> tuple[Tensor, Tensor]:
         """One term's rows (N * q,), component by component, and (P, N * q)."""
         network, scale = self.field.network, self.field.input_scale
-        z = batch.z[part.start : part.stop]
+        z = torch.split(batch.z, batch.lengths)[part.points]
         leaf = network_jets(network, theta, z, batch.spec, scale).requires_grad_()
         residual = _scaled(part, self.field.denormalize(leaf))
         columns = []
@@ -147,26 +150,19 @@ class LeastSquares:
         result: list[tuple[Term, Tensor]] = []
         for batch in self._batches:
             jets = network_jets(field.network, theta, batch.z, batch.spec, field.input_scale)
-            channels = field.denormalize(jets)
-            for part in batch.parts:
-                whole = part.start == 0 and part.stop == len(batch.z)
-                mine = channels if whole else channels[:, part.start : part.stop]
-                result.append((part.term, _scaled(part, mine)))
+            # One split: a slice per term would have its own reverse pass over all points.
+            channels = torch.split(field.denormalize(jets), batch.lengths, 1)
+            result += [(part.term, _scaled(part, channels[part.points])) for part in batch.parts]
         return result
 
 
 def _batch(field: Field, spec: JetSpec, terms: list[Term]) -> _Batch:
     """Terms on the very same tensor of points share its rows."""
-    starts: dict[int, int] = {}
-    points: list[Tensor] = []
-    parts: list[_Part] = []
-    for term in terms:
-        if id(term.points) not in starts:
-            starts[id(term.points)] = sum(map(len, points))
-            points.append(term.points)
-        start = starts[id(term.points)]
-        parts.append(_Part(start, start + len(term.points), term, term.factor()))
-    return _Batch(spec, field.normalize(torch.cat(points)).contiguous(), tuple(parts))
+    sets = {id(term.points): term.points for term in terms}
+    order = list(sets)
+    parts = tuple(_Part(order.index(id(term.points)), term, term.factor()) for term in terms)
+    z = field.normalize(torch.cat(list(sets.values()))).contiguous()
+    return _Batch(spec, z, list(map(len, sets.values())), parts)
 
 
 def _scaled(part: _Part, channels: Tensor) -> Tensor:

@@ -92,12 +92,28 @@ def _residual(
     data = {name: torch.from_numpy(values) for name, values in table.items()}
 
     def residual(channels: Tensor) -> Tensor:
-        values = list(
-            problem.residuals(problem.jet(points, channels, spec, data), condition).values()
-        )
+        jet = problem.jet(points, _Columns(channels), spec, data)
+        values = list(problem.residuals(jet, condition).values())
         return values[0] if len(values) == 1 else torch.stack(values, 1)
 
     return residual
+
+
+class _Columns:
+    """Channels (K, N, m) that are cut into columns (N,) once.
+
+    A residual reads columns, some of them several times. The reverse pass of each
+    `channels[k, :, m]` would fill a whole array with zeros, that of one `unbind` joins the columns:
+    half of the time outside the kernels for a small network.
+    """
+
+    def __init__(self, channels: Tensor) -> None:
+        self.shape = channels.shape
+        self._columns = channels.transpose(1, 2).flatten(0, 1).unbind(0)
+
+    def __getitem__(self, index: tuple[int, slice, int]) -> Tensor:
+        channel, _, output = index
+        return self._columns[channel * self.shape[2] + output]
 
 
 def _reference_term(
