@@ -57,7 +57,7 @@ def _is_full(error: OSError) -> bool:
 def _file_error(error: OSError) -> str:
     if error.errno is None:  # raised with a message of its own
         return str(error)
-    path = error.filename if error.filename is not None else "a file"
+    path = error.filename if error.filename is not None else "the output"
     match error.errno:
         case errno.ENOENT:
             return f"{path} does not exist."
