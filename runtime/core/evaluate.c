@@ -16,18 +16,22 @@ size_t kd_workspace_size(const kd_plan *plan, const kd_channels *channels) {
 
 static kd_status evaluate(kd_precision precision, const kd_plan *plan, const kd_channels *wanted, size_t n,
                           const void *x, void *out, void *workspace, kd_report *report) {
-    kd_channels channels = *wanted;
+    kd_channels channels;
     kd_report ignored = {0, 0};
     uint32_t p;
+    if (report == NULL) report = &ignored;
     if (plan->precision != precision) return KD_PRECISION;
     if (n == 0) return KD_OK;
-    if (x == NULL || out == NULL || workspace == NULL || channels.pairs > KD_MAX_PAIRS) return KD_ARGUMENT;
+    if (x == NULL || out == NULL || workspace == NULL || wanted->pairs > KD_MAX_PAIRS) return KD_ARGUMENT;
     if ((uintptr_t)workspace % KD_ALIGN != 0) return KD_MISALIGNED;
-    if (channels.pairs > 0 && !channels.first) return KD_ARGUMENT; /* the chain rule needs the first ones */
-    if (channels.first) channels.first = plan->inputs;
-    for (p = 0; p < channels.pairs; ++p)
-        if (channels.pair[p][0] >= plan->inputs || channels.pair[p][1] >= plan->inputs) return KD_ARGUMENT;
-    return plan->kernels->run(plan, &channels, n, x, out, workspace, report ? report : &ignored);
+    if (!wanted->first)
+        return wanted->pairs ? KD_ARGUMENT /* their chain rule needs the first derivatives */
+                             : plan->kernels->run(plan, wanted, n, x, out, workspace, report);
+    for (p = 0; p < wanted->pairs; ++p)
+        if (wanted->pair[p][0] >= plan->inputs || wanted->pair[p][1] >= plan->inputs) return KD_ARGUMENT;
+    channels = *wanted;
+    channels.first = plan->inputs;
+    return plan->kernels->run(plan, &channels, n, x, out, workspace, report);
 }
 
 kd_status kd_eval(const kd_plan *plan, size_t n, const float *x, float *y, void *workspace, kd_report *report) {

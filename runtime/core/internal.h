@@ -39,10 +39,12 @@ static inline const uint8_t *kd_record(const kd_model *model, int kind, uint32_t
 /* SHA-256 of bytes [0, 64) and [96, size). */
 void kd_file_digest(const uint8_t *bytes, size_t size, uint8_t digest[32]);
 
-/* Weights of a layer in plan memory: blocks of neurons, each block [n_in][neurons of the block]. */
+/* Weights of a layer in plan memory, twice: for tiles of points, blocks of neurons, each block
+ * [n_in][neurons of the block]; for single points, [n_in][n_out], with n_out padded to whole
+ * vectors by zeros. The bias is padded in the same way. */
 typedef struct {
     uint32_t n_in, n_out, activation, rows; /* rows: neurons in a full block */
-    const void *weight, *bias;
+    const void *weight, *single, *bias;
 } kd_layer;
 
 typedef kd_status kd_run(const kd_plan *plan, const kd_channels *channels, size_t n, const void *x,
@@ -79,6 +81,8 @@ struct kd_plan {
     struct { double scale, shift; } output[KD_MAX_OUTPUTS];
     kd_layer layer[KD_MAX_LAYERS];
 };
+
+static inline uint32_t kd_padded(uint32_t n, uint32_t lanes) { return (n + lanes - 1) / lanes * lanes; }
 
 /* Points per lane group: enough columns to hide the latency of the FMAs, few enough for the L1. */
 static inline uint32_t kd_tile_vectors(uint32_t width, uint32_t channels) {

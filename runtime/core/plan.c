@@ -13,19 +13,24 @@ static void put(void *to, kd_precision precision, size_t k, double value) {
 static size_t aligned(size_t size) { return (size + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN; }
 static size_t item_size(kd_precision precision) { return precision == KD_F64 ? 8 : 4; }
 
+/* The widest vectors of any instruction set fill KD_ALIGN bytes: enough room for all of them. */
+static size_t padded_out(const kd_stored_layer *layer, kd_precision precision) {
+    return kd_padded(layer->n_out, (uint32_t)(KD_ALIGN / item_size(precision)));
+}
+
 size_t kd_plan_size(const kd_model *model, kd_precision precision) {
     size_t size = aligned(sizeof(kd_plan));
     uint32_t l;
     for (l = 0; l < model->count[KD_REC_DENSE]; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
         size += aligned((size_t)layer.n_out * layer.n_in * item_size(precision));
-        size += aligned(layer.n_out * item_size(precision));
+        size += (layer.n_in + 1) * padded_out(&layer, precision) * item_size(precision);
     }
     return size;
 }
 
 /* [n_out][n_in] to blocks of `rows` neurons, each [n_in][rows of the block]. */
-static void pack(const kd_stored_layer *from, uint32_t rows, kd_precision precision, void *weight, void *bias) {
+static void pack_blocks(const kd_stored_layer *from, uint32_t rows, kd_precision precision, void *weight) {
     uint32_t o, i;
     for (o = 0; o < from->n_out; ++o) {
         const uint32_t first = o / rows * rows;
@@ -33,7 +38,19 @@ static void pack(const kd_stored_layer *from, uint32_t rows, kd_precision precis
         for (i = 0; i < from->n_in; ++i)
             put(weight, precision, (size_t)first * from->n_in + (size_t)i * in_block + (o - first),
                 stored(from, from->weight, (size_t)o * from->n_in + i));
-        put(bias, precision, o, stored(from, from->bias, o));
+    }
+}
+
+/* [n_out][n_in] to [n_in][n_out padded], and the padded bias. */
+static void pack_single(const kd_stored_layer *from, uint32_t padded, kd_precision precision, void *weight,
+                        void *bias) {
+    uint32_t o, i;
+    for (o = 0; o < padded; ++o) {
+        const int real = o < from->n_out;
+        for (i = 0; i < from->n_in; ++i)
+            put(weight, precision, (size_t)i * padded + o,
+                real ? stored(from, from->weight, (size_t)o * from->n_in + i) : 0);
+        put(bias, precision, o, real ? stored(from, from->bias, o) : 0);
     }
 }
 
@@ -56,7 +73,7 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
                        void *memory) {
     kd_plan *plan = memory;
     const kd_isa *isa = kd_find_isa(isa_name);
-    uint8_t *next = (uint8_t *)memory + aligned(sizeof(kd_plan)), *weight, *bias;
+    uint8_t *next = (uint8_t *)memory + aligned(sizeof(kd_plan)), *weight, *single, *bias;
     uint32_t l;
     if (out == NULL || model == NULL || memory == NULL) return KD_ARGUMENT;
     if (precision != KD_F32 && precision != KD_F64) return KD_ARGUMENT;
@@ -75,10 +92,12 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
         layer->n_in = from.n_in, layer->n_out = from.n_out, layer->activation = from.activation;
         layer->rows = kd_block_rows(from.n_out, plan->kernels->max_rows);
         weight = next;
-        bias = weight + aligned((size_t)from.n_out * from.n_in * item_size(precision));
-        next = bias + aligned(from.n_out * item_size(precision));
-        pack(&from, layer->rows, precision, weight, bias);
-        layer->weight = weight, layer->bias = bias;
+        single = weight + aligned((size_t)from.n_out * from.n_in * item_size(precision));
+        bias = single + from.n_in * padded_out(&from, precision) * item_size(precision);
+        next = bias + padded_out(&from, precision) * item_size(precision);
+        pack_blocks(&from, layer->rows, precision, weight);
+        pack_single(&from, kd_padded(from.n_out, plan->kernels->lanes), precision, single, bias);
+        layer->weight = weight, layer->single = single, layer->bias = bias;
         if (from.n_out > plan->width) plan->width = from.n_out;
     }
     *out = plan;

@@ -90,6 +90,53 @@ static void residual(Engine &engine, Rows<double> x, Jets jets, nb::object data,
     check(kd_residual(model, n, x.data(), jets.data(), table, out.data()));
 }
 
+// The quick way through a call: x is a C-contiguous (n, inputs) array of floats or doubles, every
+// point is inside the domain. The new array of outputs, or None where anything is otherwise: the
+// Python class then converts, reports, or names what is wrong.
+class QuickCall {
+  public:
+    static nb::object call(Engine &engine, nb::handle x) {
+        View in(x, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT);
+        const kd_model *model = &engine.model();
+        if (!in.valid || in.view.ndim != 2 || in.view.shape[1] != static_cast<Py_ssize_t>(kd_input_count(model)))
+            return nb::none();
+        const char *format = in.view.format;
+        if (format == nullptr || format[0] == '\0' || format[1] != '\0') return nb::none();
+        if (format[0] == 'f') return run<float>(engine, in.view, "float32");
+        if (format[0] == 'd') return run<double>(engine, in.view, "float64");
+        return nb::none();
+    }
+
+  private:
+    struct View {
+        Py_buffer view;
+        bool valid;
+        View(nb::handle object, int flags) {
+            valid = PyObject_CheckBuffer(object.ptr()) && PyObject_GetBuffer(object.ptr(), &view, flags) == 0;
+            if (!valid) PyErr_Clear();
+        }
+        View(const View &) = delete;
+        ~View() {
+            if (valid) PyBuffer_Release(&view);
+        }
+    };
+
+    template <class Real> static nb::object run(Engine &engine, const Py_buffer &in, const char *dtype) {
+        static PyObject *const empty = nb::object(nb::module_::import_("numpy").attr("empty")).release().ptr();
+        static PyObject *const type = nb::module_::import_("numpy").attr("dtype")(dtype).release().ptr();
+        const std::size_t n = static_cast<std::size_t>(in.shape[0]);
+        const nb::tuple shape = nb::make_tuple(n, kd_output_count(&engine.model()));
+        PyObject *arguments[] = {shape.ptr(), type};
+        nb::object out = nb::steal(PyObject_Vectorcall(empty, arguments, 2, nullptr));
+        if (!out.is_valid()) throw nb::python_error();
+        const View to(out, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE);
+        const auto seen = guarded(n, [&] {
+            return engine.eval(static_cast<const Real *>(in.buf), n, static_cast<Real *>(to.view.buf), 1);
+        });
+        return seen.first == 0 && seen.second < 0 ? out : nb::none();
+    }
+};
+
 // One point set and one output array, checked once; every call is then a plain C call.
 class Bound {
   public:
@@ -246,6 +293,7 @@ NB_MODULE(_core, m) {
         }, "file"_a, "isa"_a = nb::none())
         .def_prop_ro("isa", [](Engine &e) { return std::string(kd_plan_isa(e.plan(KD_F32))); })
         .def_prop_ro("parameters", [](Engine &e) { return kd_parameter_count(&e.model()); })
+        .def("call", &QuickCall::call, "x"_a)
         .def("eval", &eval<float>, "x"_a.noconvert(), "out"_a.noconvert(), "threads"_a = 1)
         .def("eval", &eval<double>, "x"_a.noconvert(), "out"_a.noconvert(), "threads"_a = 1)
         .def("jet", &jet<float>, "x"_a.noconvert(), "first"_a, "pairs"_a, "out"_a.noconvert(), "threads"_a = 1)
