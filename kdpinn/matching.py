@@ -75,16 +75,19 @@ def matching_points(box: Box, teacher: Field, n: int, seed: int) -> MatchingPoin
     return MatchingPoints(points, 1 / density)
 
 
-def value_term(teacher: Field, at: MatchingPoints, sigma: float, weight: float = 1.0) -> Term:
+def value_term(
+    teacher: Field, at: MatchingPoints, sigma: float, spec: JetSpec | None = None
+) -> Term:
     """The Kullback-Leibler term: mean of sum over outputs of (u_T - u_S)^2 / (2 sigma^2).
 
     Args:
         sigma: in units of each output's root mean square.
+        spec: of the other terms on these points, to share their pass; values alone if None.
     """
-    spec = JetSpec(at.points.shape[1], 0)
-    target = _jets(teacher, at.points, spec)[0]
+    values = JetSpec(at.points.shape[1], 0)
+    target = _jets(teacher, at.points, values)[0]
     scale = math.sqrt(2) * sigma * _rms(target)
-    return _term("values", at, spec, lambda channels: (channels[0] - target) / scale, weight)
+    return _term("values", at, spec or values, lambda c: (c[0] - target) / scale, 1.0)
 
 
 def matching_terms(
@@ -97,14 +100,13 @@ def matching_terms(
     teacher's largest first derivative.
     """
     d = at.points.shape[1]
-    terms = [value_term(teacher, at, distillation.sigma)]
-    pairs = tuple((i, i) for i in range(d))
+    pairs = tuple((i, i) for i in range(d)) if distillation.second_weight else ()
+    spec = JetSpec(d, 2 if pairs else 1 if distillation.first_weight else 0, pairs)
+    terms = [value_term(teacher, at, distillation.sigma, spec)]
     if distillation.first_weight:
-        spec = JetSpec(d, 1)
         residual = _difference(teacher, at.points, spec, slice(1, 1 + d))
         terms.append(_term("first derivatives", at, spec, residual, distillation.first_weight))
     if distillation.second_weight:
-        spec = JetSpec(d, 2, pairs)
         residual = _difference(teacher, at.points, spec, slice(1 + d, None))
         terms.append(_term("second derivatives", at, spec, residual, distillation.second_weight))
     if distillation.residual_weight and problem.residual is not None:

@@ -76,7 +76,9 @@ class Distillation:
         iterations: self-scaled Broyden iterations of the matching.
         sigma: standard deviation of both Gaussians in the Kullback-Leibler term, in units of each
             output's root mean square over the points.
-        first_weight: weight of the matched first derivatives, relative to the values.
+        first_weight: weight of the matched first derivatives, relative to the values. On Burgers,
+            261 parameters, 2500 iterations, 0.01 for 0: RMSE 1.14e-4 for 1.39e-4, largest error
+            1.4e-3 for 2.0e-3 (one seed), at about twice the time.
         second_weight: weight of the matched second derivatives, likewise.
         residual_weight: weight of the matched PDE residual, likewise.
         tune_iterations: iterations on the physics after the matching; 0 for no fine-tuning.
@@ -90,7 +92,7 @@ class Distillation:
     points: int = 3500
     iterations: int = 4000
     sigma: float = 1.0
-    first_weight: float = 0.0
+    first_weight: float = 0.01
     second_weight: float = 0.0
     residual_weight: float = 0.0
     tune_iterations: int = 300
