@@ -10,7 +10,7 @@ PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 .PHONY: demo test lint bench slow clean install
 
 demo: $(VENV)/.kdpinn
-	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick
+	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
 
 test: $(VENV)/.kdpinn
 	$(BIN)/python -m pytest

@@ -12,10 +12,11 @@ from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
+from kdpinn.recipe import Distillation, Recipe, Training
 
 NU = 0.01 / np.pi
 # At nu = 0.01/pi and t <= 1 the error stays below 1e-14 from 128 nodes on (40 nodes: 7e-7);
-# tests/kdpinn/test_burgers.py measures it against 40-digit arithmetic.
+# tests/kdpinn/test_exact_solutions.py measures it against 40-digit arithmetic.
 NODES = 200
 CHUNK = 4096
 
@@ -68,6 +69,23 @@ def _quadrature(
     return np.asarray(-ratio, dtype=np.float64)
 
 
+RECIPES = {
+    "quick": Recipe(
+        teacher=(20, 20, 20, 20),
+        students=((10, 10, 10),),
+        training=Training(points=2000, condition_points=250, iterations=1500, last_iterations=300),
+        distillation=Distillation(points=2500, iterations=2500, tune_iterations=200),
+    ),
+    "best": Recipe(
+        teacher=(20, 20, 20, 20),
+        students=((10, 10, 10), (20, 20, 20)),
+        training=Training(
+            points=4000, iterations=9000, last_iterations=3000, last_points=8000, check_every=100
+        ),
+        distillation=Distillation(points=4000, iterations=12_000, tune_iterations=1000),
+    ),
+}
+
 BURGERS = Problem(
     name="burgers",
     title="Viscous Burgers equation, nu = 0.01/pi",
@@ -81,5 +99,6 @@ BURGERS = Problem(
     ),
     reference=cole_hopf,
     grid=(257, 101),
+    recipes=RECIPES,
     source="Basdevant et al., Comput. Fluids 14 (1986) 23-41, doi:10.1016/0045-7930(86)90036-8.",
 )

@@ -15,6 +15,7 @@ from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
+from kdpinn.recipe import Distillation, Recipe, Training
 
 MODES = (1, 2, 3, 4)
 
@@ -40,15 +41,31 @@ def _mode(k: int, x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(np.sin(k * np.pi * x) * np.sin(k * np.pi * y), dtype=np.float64)
 
 
+RECIPES = {
+    "quick": Recipe(
+        teacher=(40, 20, 20),
+        students=((12, 12, 12),),
+        training=Training(points=1800, iterations=1600, last_iterations=400, last_points=2500),
+        distillation=Distillation(points=2500, iterations=2500, tune_iterations=200),
+    ),
+    "best": Recipe(
+        teacher=(40, 20, 20),
+        students=((12, 12, 12), (20, 20, 20)),
+        training=Training(points=3000, iterations=9000, last_iterations=3000, last_points=6000),
+        distillation=Distillation(points=4000, iterations=10_000, tune_iterations=1000),
+    ),
+}
+
 POISSON = Problem(
     name="poisson",
     title="Poisson equation, four sine modes",
     domain=Box(x=(0, 1), y=(0, 1)),
     fields=("u",),
     residual=residual,
-    conditions=(dirichlet("boundary", on=[{"x": 0}, {"x": 1}, {"y": 0}, {"y": 1}], u=0.0),),
+    conditions=(dirichlet("boundary", on=[{"x": 0}, {"x": 1}, {"y": 0}, {"y": 1}], u=0.0, weight=1000.0),),
     sources={"f": forcing},
     reference=sine_modes,
     grid=(201, 201),
+    recipes=RECIPES,
     source="Exact solution, see the module's docstring.",
 )
