@@ -326,8 +326,8 @@ kd_status kd_load(kd_model *m, const void *bytes, size_t size) {
     kd_status status;
     if (m == NULL || bytes == NULL) return KD_ARGUMENT;
     if ((uintptr_t)bytes % 8 != 0) return KD_MISALIGNED;
-    if ((status = check_frame(bytes, size, &s)) != KD_OK) return status;
-    m->bytes = bytes, m->size = size, m->tensors = s.tensors, m->baseline = s.baseline;
+    if ((status = check_frame((const uint8_t *)bytes, size, &s)) != KD_OK) return status;
+    m->bytes = (const uint8_t *)bytes, m->size = size, m->tensors = s.tensors, m->baseline = s.baseline;
     if ((status = index_records(m, &s)) != KD_OK) return status;
     if ((status = check_names(m)) != KD_OK) return status;
     if ((status = check_values(m)) != KD_OK) return status;

@@ -71,7 +71,7 @@ static void read_scaling(kd_plan *plan, const kd_model *model) {
 
 kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precision, const char *isa_name,
                        void *memory) {
-    kd_plan *plan = memory;
+    kd_plan *plan = (kd_plan *)memory;
     const kd_isa *isa = kd_find_isa(isa_name);
     uint8_t *next = (uint8_t *)memory + aligned(sizeof(kd_plan)), *weight, *single, *bias;
     uint32_t l;
