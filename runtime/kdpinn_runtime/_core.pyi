@@ -14,6 +14,9 @@ def version() -> str: ...
 def isas() -> list[str]:
     """Instruction sets that this processor can run, best first."""
 
+def fma_burst(isa: str, precision: str, steps: int) -> int:
+    """Run nothing but multiply-adds; how many operations these were, 0 where `isa` has no peak."""
+
 def check(file: bytes) -> str | None:
     """None if the core accepts the file, else the name of its refusal."""
 

@@ -1,5 +1,6 @@
 // Python's door to the C core: checks arrays, releases the GIL, calls. No numerics here.
 #include "engine.h"
+#include "peak.h"
 
 extern "C" {
 #include <reverse.h>
@@ -278,6 +279,13 @@ NB_MODULE(_core, m) {
         for (std::size_t k = 0; const char *name = kd_isa_name(k); ++k) names.emplace_back(name);
         return names;
     }, "Instruction sets that this processor can run, best first.");
+    m.def("fma_burst", [](const std::string &isa, const std::string &precision, std::size_t steps) {
+        bool runs_here = false;
+        for (std::size_t k = 0; const char *name = kd_isa_name(k); ++k) runs_here = runs_here || isa == name;
+        require(runs_here, kd_status_text(KD_ISA));
+        nb::gil_scoped_release released;
+        return peak::burst(isa.c_str(), precision.c_str(), steps);
+    }, "isa"_a, "precision"_a, "steps"_a, "Nothing but multiply-adds; how many operations these were.");
     m.def("check", [](nb::bytes file) -> std::optional<std::string> {
         Aligned copy = allocate(file.size());
         std::memcpy(copy.get(), file.data(), file.size());
