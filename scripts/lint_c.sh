@@ -5,11 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/../runtime/core"
 flags=(-std=c99 -O3 -ffp-contract=off -ffreestanding -fvisibility=hidden -fPIC
        -Wall -Wextra -Werror -pedantic)
-x86=false
-if [ "$(uname -m)" = x86_64 ]; then
-    x86=true
-    flags+=(-DKD_WITH_X86)
-fi
+case "$(uname -m)" in
+    x86_64) family=avx flags+=(-DKD_WITH_X86) ;;
+    aarch64) family=neon flags+=(-DKD_WITH_NEON) ;;
+    *) family=none ;;
+esac
 
 isa_flags() {
     case "$1" in
@@ -26,8 +26,8 @@ done
 
 for compiler in "${compilers[@]}"; do
     for file in *.c; do
-        case "$x86:$file" in
-            false:*_avx*.c) continue ;;
+        case "$family:$file" in
+            neon:*_avx*.c | avx:*_neon*.c | none:*_avx*.c | none:*_neon*.c) continue ;;
         esac
         # shellcheck disable=SC2046  # the ISA flags are words
         "$compiler" "${flags[@]}" $(isa_flags "$file") -c "$file" -o /dev/null

@@ -56,7 +56,7 @@ extern "C" {
     X(UNSUPPORTED, "the program uses a record that needs a newer runtime")                  \
     X(MISALIGNED, "the file's bytes, plan memory or workspace are not aligned")                \
     X(ARGUMENT, "an argument is out of range")                                              \
-    X(PRECISION, "the plan was made for the other precision")                               \
+    X(PRECISION, "the plan was made for the other precision, or this one was not built in")  \
     X(ISA, "this processor has no such instruction set, or it was not built in")            \
     X(NOT_FINITE, "an input is NaN or infinite; the report names its row")
 
@@ -97,7 +97,8 @@ KD_API kd_status kd_output(const kd_model *model, uint32_t index, kd_variable *o
 typedef struct kd_plan kd_plan;
 
 KD_API size_t kd_plan_size(const kd_model *model, kd_precision precision);
-/* isa: NULL for the best that this processor has, or "scalar", "avx2", "avx512". */
+/* isa: NULL for the best that this processor has, or one that kd_isa_name lists: "avx512", "avx2",
+ * "neon", "scalar". */
 KD_API kd_status kd_plan_init(kd_plan **plan, const kd_model *model, kd_precision precision,
                               const char *isa, void *memory);
 KD_API const char *kd_plan_isa(const kd_plan *plan);

@@ -79,6 +79,7 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
     if (precision != KD_F32 && precision != KD_F64) return KD_ARGUMENT;
     if ((uintptr_t)memory % KD_ALIGN != 0) return KD_MISALIGNED;
     if (isa == NULL) return KD_ISA;
+    if ((precision == KD_F64 ? isa->f64 : isa->f32) == NULL) return KD_PRECISION;
     plan->isa = isa->name;
     plan->kernels = precision == KD_F64 ? isa->f64 : isa->f32;
     plan->precision = precision;

@@ -16,6 +16,7 @@ FLAGS = ["-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize
 ISA_FLAGS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"],
+    "neon": [],
 }
 ON_X86 = platform.machine() in ("x86_64", "AMD64")
 
@@ -24,7 +25,7 @@ def sources():
     """(file, flags) of the device part of the core."""
     for path in sorted(CORE.glob("*.c")):
         isa = next((name for name in ISA_FLAGS if name in path.stem), None)
-        if path.stem.startswith("reverse") or (isa and not ON_X86):
+        if path.stem.startswith("reverse") or (isa and (isa == "neon") == ON_X86):
             continue
         yield path, ISA_FLAGS.get(isa, [])
 

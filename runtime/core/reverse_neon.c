@@ -1,0 +1,6 @@
+#define KD_BITS 64
+#include "internal.h"
+
+#include "simd_neon.h"
+
+#include "reverse.inc"
