@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kdpinn_runtime.latency import one_core as one_core
 
 Array = NDArray[np.float64]
 Call = Callable[[], object]
@@ -155,25 +156,6 @@ def noise(samples: Mapping[str, Samples], control: str) -> float:
     """Relative difference below which this run says nothing: the A/A interval's reach from 1."""
     twice = ratio(samples[CONTROL + control], samples[control])
     return max(abs(twice.low - 1.0), abs(twice.high - 1.0))
-
-
-@contextmanager
-def one_core() -> Iterator[int | None]:
-    """Keep the calling thread, and threads that it starts, on one core; yields the core.
-
-    The last permitted core is taken: the first one also serves most interrupts. Yields None where
-    the system cannot pin (macOS, Windows).
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        yield None
-        return
-    before = os.sched_getaffinity(0)
-    core = max(before)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield core
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _with_control(candidates: Mapping[str, Call], control: str | None) -> dict[str, Call]:

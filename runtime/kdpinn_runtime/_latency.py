@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -46,12 +48,16 @@ def quantile(times: NDArray[np.int64], q: float) -> float:
 
 
 def call_times(
-    call: Callable[[], object], *, calls: int = MAX_CALLS, budget_s: float = BUDGET_S
+    call: Callable[[], object],
+    *,
+    calls: int = MAX_CALLS,
+    budget_s: float = BUDGET_S,
+    before: Callable[[], object] | None = None,
 ) -> NDArray[np.int64]:
     """Sorted times of single calls, in ns: `calls` of them, or as many as end within the budget.
 
     At least one. The garbage collector rests meanwhile; what the operating system does in
-    between counts, as it does in use.
+    between counts, as it does in use. `before` runs before each call, off the clock.
     """
     clock = time.perf_counter_ns
     warm = clock() + int(min(_WARM_UP_S, budget_s / 10) * 1e9)
@@ -64,6 +70,8 @@ def call_times(
     try:
         deadline = clock() + int(budget_s * 1e9)
         while len(times) < calls:
+            if before is not None:
+                before()
             start = clock()
             call()
             stop = clock()
@@ -77,7 +85,12 @@ def call_times(
 
 
 def model_times(
-    model: Evaluator, points: int, *, calls: int = MAX_CALLS, budget_s: float = BUDGET_S
+    model: Evaluator,
+    points: int,
+    *,
+    calls: int = MAX_CALLS,
+    budget_s: float = BUDGET_S,
+    before: Callable[[], object] | None = None,
 ) -> NDArray[np.int64]:
     """Sorted times, in ns, of `model.bind` calls with `points` random points of the domain.
 
@@ -85,7 +98,26 @@ def model_times(
     """
     x = domain_points(model.file, points)
     out = np.empty((points, len(model.file.outputs)), dtype=model.file.dtype)
-    return call_times(model.bind(x, out), calls=calls, budget_s=budget_s)
+    return call_times(model.bind(x, out), calls=calls, budget_s=budget_s, before=before)
+
+
+@contextmanager
+def one_core() -> Iterator[int | None]:
+    """Keep the calling thread, and threads that it starts, on one core; yields the core.
+
+    The last permitted core is taken: the first one also serves most interrupts. Yields None where
+    the system cannot pin (macOS, Windows).
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield None
+        return
+    before = os.sched_getaffinity(0)
+    core = max(before)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield core
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def summary(points: int, times: NDArray[np.int64]) -> Timing:

@@ -17,7 +17,8 @@ import numpy as np
 from ._atomic import replacing
 from ._evaluator import Evaluator, finite_or_none
 from ._info import as_text, describe
-from ._latency import BUDGET_S, model_times, summary
+from ._conditions import COMPANIES, Company, company, flusher
+from ._latency import BUDGET_S, model_times, one_core, summary
 from ._reader import in_file, read_bytes, unpack
 from ._refusals import FormatError
 from ._table import Columns, evaluate_csv, parse_point, text_stream
@@ -92,6 +93,15 @@ def _parser() -> argparse.ArgumentParser:
     command = add("bench", _bench, "Latency of single calls on one thread.")
     command.add_argument(
         "--points", type=_positive_int, nargs="+", default=list(BENCH_POINTS), metavar="N"
+    )
+    command.add_argument(
+        "--cold", action="store_true", help="empty the caches before every call"
+    )
+    command.add_argument(
+        "--company",
+        choices=COMPANIES,
+        default=COMPANIES[0],
+        help="a busy process beside us, on another core or on ours (default: none)",
     )
     _add_seconds(command)
     return parser
@@ -208,28 +218,45 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    model = _load(options.model)
-    timings = [
-        summary(points, model_times(model, points, budget_s=options.seconds))
-        for points in options.points
-    ]
+    rows = _bench_rows(_load(options.model), options)
     if options.json:
-        dtype = str(model.file.dtype)
-        _say_json({"digest": model.digest, "dtype": dtype, "timings": [vars(t) for t in timings]})
+        _say_json(rows)
         return PASS
-    head = ("points", "calls", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "ns/point")
-    rows: list[tuple[str, ...]] = [head]
-    rows += [
-        (
-            str(t.points),
-            str(t.count),
-            *(f"{x:.4g}" for x in (t.p50_ms, t.p99_ms, t.p999_ms, t.max_ms)),
-            f"{t.p50_ms * 1e6 / t.points:.4g}",
-        )
-        for t in timings
-    ]
-    _say(aligned(rows))
+    head = ("points", "calls", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "ns/point", "misses")
+    table: list[tuple[str, ...]] = [head]
+    for row in rows["timings"]:
+        quantiles = (row[name] for name in ("p50_ms", "p99_ms", "p999_ms", "max_ms"))
+        per_point = row["p50_ms"] * 1e6 / row["points"]
+        budget = "-" if row["misses"] is None else f"{row['misses']} of {row['limit_ms']:g} ms"
+        figures = (f"{x:.4g}" for x in (*quantiles, per_point))
+        table.append((str(row["points"]), str(row["count"]), *figures, budget))
+    _say(aligned(table))
     return PASS
+
+
+def _bench_rows(model: Evaluator, options: argparse.Namespace) -> dict[str, Any]:
+    """For JSON; `misses` counts the calls that took longer than the model's target permits."""
+    limits = {target.points: target.limit_ms for target in model.file.targets}
+    before = flusher() if options.cold else None
+    kind: Company = options.company
+    timings = []
+    with one_core() as core, company(kind, core) as possible:
+        if not possible:
+            raise ValueError(f"bench --company '{kind}' needs a system that pins, and two cores")
+        for points in options.points:
+            times = model_times(model, points, budget_s=options.seconds, before=before)
+            limit = limits.get(points)
+            missed = None if limit is None else int(np.count_nonzero(times > limit * 1e6))
+            timings.append(
+                {**summary(points, times).to_dict(), "limit_ms": limit, "misses": missed}
+            )
+    return {
+        "digest": model.digest,
+        "dtype": str(model.file.dtype),
+        "caches": "cold" if options.cold else "warm",
+        "company": kind,
+        "timings": timings,
+    }
 
 
 if __name__ == "__main__":
