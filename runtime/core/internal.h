@@ -13,7 +13,9 @@ enum { /* record kinds; docs/format.md */
 };
 enum { KD_FACTOR_COORDINATE = 1, KD_FACTOR_VALUE, KD_FACTOR_FIRST, KD_FACTOR_SECOND,
        KD_FACTOR_PARAMETER, KD_FACTOR_DATA };
-enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64 };
+enum { KD_ROLE_POINTS = 1, KD_ROLE_REFERENCE, KD_ROLE_TEACHER, KD_ROLE_EXPECTED, KD_ROLE_DATA };
+enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64,
+       KD_MAX_EQUATIONS = 16 };
 
 /* Little-endian reads from any address, on any machine. */
 static inline uint32_t kd_u32(const uint8_t *p) {
@@ -71,6 +73,14 @@ typedef struct {
     const uint8_t *weight, *bias;
 } kd_stored_layer;
 kd_stored_layer kd_stored(const kd_model *model, uint32_t l);
+
+/* A table of the baseline, f64 as stored: row-major (rows, cols). data is NULL if the file has none. */
+typedef struct {
+    const uint8_t *data;
+    size_t rows, cols;
+    double limit;
+} kd_table;
+kd_table kd_baseline_table(const kd_model *model, uint32_t role);
 
 struct kd_plan {
     const kd_kernels *kernels;

@@ -144,6 +144,31 @@ KD_API uint32_t kd_data_count(const kd_model *model); /* columns of the tabulate
 KD_API kd_status kd_residual(const kd_model *model, size_t n, const double *x, const double *jets,
                              const double *data, double *residual);
 
+/* ---- the baseline that the file carries, replayed on this very machine ---- */
+
+typedef struct {
+    uint32_t carried, passed; /* what the file does not carry passes, with measured and limit 0 */
+    double measured, limit;   /* passed: measured <= limit; NaN fails */
+} kd_check;
+
+typedef struct {
+    uint64_t points; /* replayed; 0 if the file has no baseline, and then nothing was checked */
+    uint32_t passed; /* no check failed */
+    uint32_t equation; /* the one that `residual` speaks of */
+    kd_check expected;  /* known answers: largest |difference| relative to the largest |answer| */
+    kd_check reference; /* true solution: relative L2 over all outputs */
+    kd_check teacher;   /* teacher's outputs: likewise */
+    kd_check residual;  /* largest RMS of an equation's residual relative to its own limit; limit 1 */
+} kd_selftest_result;
+
+/* Everything is evaluated in the plan's precision. The limits are the file's; for the known answers in
+ * KD_F64 it is the bound on rounding that follows from the weights, so that one weight changed by one
+ * unit in its last place is seen. KD_OK says that the replay ran; result->passed is its verdict.
+ * `plan` was made from `model`; workspace: kd_selftest_size bytes, KD_ALIGN-aligned. */
+KD_API size_t kd_selftest_size(const kd_plan *plan, const kd_model *model);
+KD_API kd_status kd_selftest(const kd_plan *plan, const kd_model *model, void *workspace,
+                             kd_selftest_result *result);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,13 +5,12 @@
 enum { MAX_FILE = 64 << 20, MAX_CARD = 1 << 20, MAX_WIDTH = 4096, MAX_RECORDS = 4096, MAX_POINTS = 1 << 20,
        MAX_DATA = 16, MAX_TARGET_POINTS = 1 << 24 };
 enum { DTYPE_F32 = 1, DTYPE_F64 = 2, DTYPE_F16 = 3, DTYPE_I8 = 4 };
-enum { ROLE_POINTS = 1, ROLE_REFERENCE, ROLE_TEACHER, ROLE_EXPECTED, ROLE_DATA };
 
 /* Most records of a kind, and the bytes of a record that the kind uses; the rest is zero. */
 static const struct { uint16_t most, used; } limits[KD_RECORD_KINDS] = {
     {0, 0},                        {KD_MAX_INPUTS, 64}, {KD_MAX_OUTPUTS, 64}, {2 * KD_MAX_LAYERS + 5, 48},
     {KD_MAX_INPUTS, 24},           {KD_MAX_LAYERS, 28}, {KD_MAX_LAYERS, 64},  {KD_MAX_OUTPUTS, 24},
-    {KD_MAX_PAIRS, 16},            {64, 56},            {16, 48},             {256, 64},
+    {KD_MAX_PAIRS, 16},            {64, 56},            {KD_MAX_EQUATIONS, 48}, {256, 64},
     {5, 24},                       {16, 32}};
 
 static int all_zero(const uint8_t *from, const uint8_t *to) {
@@ -299,24 +298,24 @@ static kd_status check_baseline(const kd_model *m, uint32_t *data_columns) {
         const uint8_t *record = kd_record(m, KD_REC_BASELINE, i);
         const uint32_t role = kd_u32(record + 8), index = kd_u32(record + 12);
         const double limit = kd_f64(record + 16);
-        const int gated = role == ROLE_REFERENCE || role == ROLE_TEACHER || role == ROLE_EXPECTED;
+        const int gated = role == KD_ROLE_REFERENCE || role == KD_ROLE_TEACHER || role == KD_ROLE_EXPECTED;
         tensor t;
-        if (role <= last || role > ROLE_DATA || index >= m->count[KD_REC_TENSOR]) return KD_BASELINE;
+        if (role <= last || role > KD_ROLE_DATA || index >= m->count[KD_REC_TENSOR]) return KD_BASELINE;
         if (!kd_finite(limit) || limit < 0 || (!gated && limit != 0)) return KD_VALUE;
         t = get_tensor(m, index);
         if (index != next || t.dtype != DTYPE_F64) return KD_BASELINE;
         next = next_tensor(m, index + 1, 1);
-        if (role == ROLE_POINTS) points = t.rows;
+        if (role == KD_ROLE_POINTS) points = t.rows;
         if (t.rows != points || t.cols > MAX_DATA) return KD_BASELINE;
-        if (role == ROLE_POINTS ? t.cols != m->count[KD_REC_INPUT] : gated && t.cols != m->count[KD_REC_OUTPUT])
+        if (role == KD_ROLE_POINTS ? t.cols != m->count[KD_REC_INPUT] : gated && t.cols != m->count[KD_REC_OUTPUT])
             return KD_BASELINE;
-        for (k = 0; role == ROLE_POINTS && k < t.rows * t.cols; ++k)
+        for (k = 0; role == KD_ROLE_POINTS && k < t.rows * t.cols; ++k)
             if (!exact_in_f32(element(&t, k))) return KD_BASELINE;
-        if (role == ROLE_DATA) *data_columns = (uint32_t)t.cols;
+        if (role == KD_ROLE_DATA) *data_columns = (uint32_t)t.cols;
         last = role;
         roles |= 1u << role;
     }
-    if (!(roles & 1u << ROLE_POINTS) != !(roles & 1u << ROLE_EXPECTED)) return KD_BASELINE;
+    if (!(roles & 1u << KD_ROLE_POINTS) != !(roles & 1u << KD_ROLE_EXPECTED)) return KD_BASELINE;
     return next == m->count[KD_REC_TENSOR] ? KD_OK : KD_BASELINE;
 }
 
@@ -372,11 +371,17 @@ uint32_t kd_parameter_count(const kd_model *m) {
     return sum;
 }
 
-uint32_t kd_data_count(const kd_model *m) {
+kd_table kd_baseline_table(const kd_model *m, uint32_t role) {
+    kd_table table = {NULL, 0, 0, 0};
     uint32_t i;
     for (i = 0; i < m->count[KD_REC_BASELINE]; ++i) {
         const uint8_t *record = kd_record(m, KD_REC_BASELINE, i);
-        if (kd_u32(record + 8) == ROLE_DATA) return (uint32_t)get_tensor(m, kd_u32(record + 12)).cols;
+        if (kd_u32(record + 8) == role) {
+            const tensor t = get_tensor(m, kd_u32(record + 12));
+            table.data = t.data, table.rows = t.rows, table.cols = t.cols, table.limit = kd_f64(record + 16);
+        }
     }
-    return 0;
+    return table;
 }
+
+uint32_t kd_data_count(const kd_model *m) { return (uint32_t)kd_baseline_table(m, KD_ROLE_DATA).cols; }

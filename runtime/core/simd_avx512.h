@@ -26,6 +26,13 @@ static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
 }
+/* a / b to within an ulp, b normal: the divider takes 10 cycles a vector, this 4 to 5. */
+static inline vec v_ratio(vec a, vec b) {
+    vec r = _mm512_rcp14_ps(b);
+    r = _mm512_fmadd_ps(r, _mm512_fnmadd_ps(b, r, _mm512_set1_ps(1.0f)), r);
+    const vec q = _mm512_mul_ps(a, r);
+    return _mm512_fmadd_ps(r, _mm512_fnmadd_ps(b, q, a), q);
+}
 static inline vec v_round(vec a) { return _mm512_roundscale_ps(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {
@@ -48,6 +55,14 @@ static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); 
 static inline vec v_abs(vec a) { return _mm512_abs_pd(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm512_or_pd(a, _mm512_and_pd(sign, _mm512_set1_pd(-0.0)));
+}
+static inline vec v_ratio(vec a, vec b) {
+    const vec one = _mm512_set1_pd(1.0);
+    vec r = _mm512_rcp14_pd(b);
+    r = _mm512_fmadd_pd(r, _mm512_fnmadd_pd(b, r, one), r);
+    r = _mm512_fmadd_pd(r, _mm512_fnmadd_pd(b, r, one), r);
+    const vec q = _mm512_mul_pd(a, r);
+    return _mm512_fmadd_pd(r, _mm512_fnmadd_pd(b, q, a), q);
 }
 static inline vec v_round(vec a) { return _mm512_roundscale_pd(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), k); }

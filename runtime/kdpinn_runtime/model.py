@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
 from ._jet import Jet, pair_indices
@@ -147,6 +147,18 @@ class Model:
         out = np.empty((len(points), len(self.file.equations)))
         self._engine.residual(points.astype(np.float64, copy=False), jets, table, out)
         return out
+
+    def selftest(self, dtype: DTypeLike = np.float32) -> dict[str, Any]:
+        """The core's own replay of the file's baseline, as a device without Python runs it.
+
+        In the arithmetic of `dtype`, float32 or float64. `verify` says more and in words. Returns
+        "passed", "points", "expected", "reference", "teacher" and "residual", which are
+        (measured, limit, passed), or None where the file does not carry them, and "equation", the
+        index of the one whose residual is largest relative to its limit; that ratio is "residual".
+        """
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ValueError(f"`dtype` must be float32 or float64, got {np.dtype(dtype)}.")
+        return self._engine.selftest(np.dtype(dtype) == np.float32)
 
     def bind(self, x: Array, out: Array) -> Callable[[], None]:
         """A call without arguments that evaluates `x` (n, d) into `out` (n, m), for control loops.

@@ -91,6 +91,30 @@ static void residual(Engine &engine, Rows<double> x, Jets jets, nb::object data,
     check(kd_residual(model, n, x.data(), jets.data(), table, out.data()));
 }
 
+// The core's own replay of the baseline: {name: (measured, limit, passed) or None}, and the verdict.
+static nb::dict selftest(Engine &engine, bool single) {
+    const kd_plan *const plan = engine.plan(single ? KD_F32 : KD_F64);
+    const Aligned workspace = allocate(kd_selftest_size(plan, &engine.model()));
+    kd_selftest_result result;
+    {
+        nb::gil_scoped_release released;
+        check(kd_selftest(plan, &engine.model(), workspace.get(), &result));
+    }
+    const auto told = [](const kd_check &c) -> nb::object {
+        if (!c.carried) return nb::none();
+        return nb::make_tuple(c.measured, c.limit, c.passed != 0);
+    };
+    nb::dict out;
+    out["passed"] = result.passed != 0;
+    out["points"] = result.points;
+    out["equation"] = result.equation;
+    out["expected"] = told(result.expected);
+    out["reference"] = told(result.reference);
+    out["teacher"] = told(result.teacher);
+    out["residual"] = told(result.residual);
+    return out;
+}
+
 // The quick way through a call: x is a C-contiguous (n, inputs) array of floats or doubles, every
 // point is inside the domain. The new array of outputs, or None where anything is otherwise: the
 // Python class then converts, reports, or names what is wrong.
@@ -307,6 +331,7 @@ NB_MODULE(_core, m) {
         .def("jet", &jet<float>, "x"_a.noconvert(), "first"_a, "pairs"_a, "out"_a.noconvert(), "threads"_a = 1)
         .def("jet", &jet<double>, "x"_a.noconvert(), "first"_a, "pairs"_a, "out"_a.noconvert(), "threads"_a = 1)
         .def("residual", &residual, "x"_a.noconvert(), "jets"_a.noconvert(), "data"_a.none(), "out"_a.noconvert())
+        .def("selftest", &selftest, "single"_a)
         .def("bind", &Bound::make<float>, "x"_a.noconvert(), "out"_a.noconvert(), nb::keep_alive<0, 1>(),
              nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>())
         .def("bind", &Bound::make<double>, "x"_a.noconvert(), "out"_a.noconvert(), nb::keep_alive<0, 1>(),

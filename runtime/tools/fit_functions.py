@@ -2,15 +2,17 @@
 
 Each polynomial interpolates its function at Chebyshev nodes in 60-digit arithmetic, which is
 within a small factor of the minimax error; the degrees are the lowest whose error lies below a
-quarter of the rounding unit. Run: python fit_functions.py > ../core/coefficients.h (needs mpmath).
+quarter of the rounding unit. Run: python fit_functions.py > ../core/coefficients.h (needs mpmath and numpy).
 """
 
 from collections.abc import Callable
 
 import mpmath as mp
+import numpy as np
 
 mp.mp.dps = 60
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0001")
+TANH_LIMIT = 7.9  # tanh is 1 - 2.7e-7 there: rounding errors cannot lift the fit above 1
 HALF_PI = mp.pi / 2 * mp.mpf("1.0001")
 
 
@@ -57,6 +59,35 @@ def split(value: mp.mpf, bits: int, parts: int) -> list[mp.mpf]:
     return [*out, value]
 
 
+def tanh_ratio(limit: float, degree: int) -> tuple[list[mp.mpf], list[mp.mpf]]:
+    """P and Q of one degree in s = x^2, Q(0) = 1, with x P / Q near tanh x on [0, limit].
+
+    Least squares on the linearized problem P - Q f = 0, reweighted by Q (Sanathanan & Koerner,
+    IEEE Trans. Autom. Control 8 (1963) 56) and by the error (Lawson), which makes it minimax.
+    """
+    k = np.arange(3000)
+    x = limit / 2 * (1 - np.cos((k + 0.5) * np.pi / len(k)))
+    f = np.tanh(x) / x
+    powers = np.vander((x / limit) ** 2, degree + 1, increasing=True)
+    weight, q = np.ones_like(x), np.ones_like(x)
+    best, least = np.zeros(2 * degree + 1), np.inf
+    for _ in range(400):
+        root = np.sqrt(weight) / (np.abs(q) * f)
+        matrix = np.hstack([powers, -f[:, None] * powers[:, 1:]]) * root[:, None]
+        norms = np.linalg.norm(matrix, axis=0)
+        fit = np.linalg.lstsq(matrix / norms, f * root, rcond=1e-17)[0] / norms
+        q = 1 + powers[:, 1:] @ fit[degree + 1 :]
+        error = np.abs(powers @ fit[: degree + 1] / q / f - 1)
+        if error.max() < least:
+            best, least = fit, error.max()
+        weight = weight * (error / error.max() + 1e-3)
+        weight /= weight.sum()
+    scale = [mp.mpf(limit) ** (-2 * i) for i in range(degree + 1)]
+    above = [mp.mpf(c) * w for c, w in zip(best[: degree + 1], scale, strict=True)]
+    below = [mp.mpf(1), *(mp.mpf(c) * w for c, w in zip(best[degree + 1 :], scale[1:], strict=True))]
+    return above, below
+
+
 def literal(value: mp.mpf, suffix: str) -> str:
     return mp.nstr(value, 9 if suffix else 17, min_fixed=0, max_fixed=0) + suffix
 
@@ -79,6 +110,10 @@ def main() -> None:
     print("/* Written by tools/fit_functions.py; lowest order first. */")
     print("#if KD_BITS == 32")
     precision("f", 4, 3, 3, 11, 4)
+    above, below = tanh_ratio(TANH_LIMIT, 4)
+    define("KD_TANH_ABOVE", above, "f")
+    define("KD_TANH_BELOW", below, "f")
+    print(f"#define KD_TANH_LIMIT {TANH_LIMIT}f")
     print("#else")
     precision("", 10, 7, 7, 30, 3)
     print("#endif")

@@ -1,0 +1,249 @@
+/* Replays the baseline that a file carries: known answers, accuracy, physics. kdpinn.h has the measures. */
+#include "internal.h"
+
+enum { TILE = 64 }; /* points at a time */
+
+typedef struct {
+    void *work;                            /* of the evaluation */
+    float *narrow_x, *narrow_y;            /* what a KD_F32 plan reads and writes */
+    double *x, *y, *data, *residual;       /* y: values, or jets (channels, points, outputs) */
+    double *size, *error, *fed, *fed_error; /* of a layer's outputs and inputs; see rounding_bound */
+} replay;
+
+typedef struct {
+    uint8_t *base; /* NULL only measures */
+    size_t used;
+} room;
+
+static void *take(room *r, size_t bytes) {
+    void *const at = r->base == NULL ? NULL : r->base + r->used;
+    r->used += (bytes + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN;
+    return at;
+}
+
+static double *take_doubles(room *r, size_t count) { return (double *)take(r, count * sizeof(double)); }
+
+static replay lay_out(const kd_plan *plan, const kd_model *model, room *r) {
+    const size_t inputs = (size_t)TILE * plan->inputs;
+    size_t outputs, values, jets;
+    kd_channels channels;
+    replay a;
+    kd_equation_channels(model, &channels);
+    outputs = (size_t)TILE * plan->outputs * kd_channel_count(plan, &channels);
+    values = kd_workspace_size(plan, &KD_VALUES), jets = kd_workspace_size(plan, &channels);
+    a.work = take(r, values > jets ? values : jets);
+    a.narrow_x = (float *)take(r, inputs * sizeof(float)), a.narrow_y = (float *)take(r, outputs * sizeof(float));
+    a.x = take_doubles(r, inputs), a.y = take_doubles(r, outputs);
+    a.data = take_doubles(r, (size_t)TILE * kd_data_count(model));
+    a.residual = take_doubles(r, (size_t)TILE * kd_equation_count(model));
+    a.size = take_doubles(r, plan->width), a.error = take_doubles(r, plan->width);
+    a.fed = take_doubles(r, plan->width), a.fed_error = take_doubles(r, plan->width);
+    return a;
+}
+
+size_t kd_selftest_size(const kd_plan *plan, const kd_model *model) {
+    room r = {NULL, 0};
+    lay_out(plan, model, &r);
+    return r.used;
+}
+
+/* Newton's iteration from a guess within 7 %, which halving the exponent gives for normal numbers. */
+static double square_root(double a) {
+    union { double value; uint64_t bits; } guess;
+    int k;
+    if (!(a > 0) || !kd_finite(a)) return a;
+    guess.value = a;
+    guess.bits = (guess.bits >> 1) + ((uint64_t)1023 << 51);
+    for (k = 0; k < 5; ++k) guess.value = 0.5 * (guess.value + a / guess.value);
+    return guess.value;
+}
+
+static double magnitude(double a) { return a < 0 ? -a : a; }
+
+/* The larger one; a NaN wins and stays. */
+static double larger(double a, double b) { return b > a || b != b ? b : a; }
+
+/* ---- what two float64 evaluations may differ by ---- */
+
+static double accumulated(double operations) {
+    const double unit = 1.0 / 9007199254740992.0; /* 2^-53 */
+    return operations * unit / (1 - operations * unit);
+}
+
+static double weight_at(const kd_stored_layer *layer, const uint8_t *tensor, size_t k) {
+    return layer->is_f64 ? kd_f64(tensor + 8 * k) : (double)kd_f32(tensor + 4 * k);
+}
+
+/* From the inputs' sizes and errors, in fed and fed_error, to those of the layer's outputs. */
+static void bound_layer(const kd_stored_layer *layer, replay *a) {
+    static const double slopes[KD_ACTIVATIONS] = {1, 1, 1, 0.25, 1.1}; /* largest |f'| */
+    uint32_t o, i;
+    for (o = 0; o < layer->n_out; ++o) {
+        double size = magnitude(weight_at(layer, layer->bias, o)), error = 0;
+        for (i = 0; i < layer->n_in; ++i) {
+            const double w = magnitude(weight_at(layer, layer->weight, (size_t)o * layer->n_in + i));
+            size += w * a->fed[i], error += w * a->fed_error[i];
+        }
+        error += accumulated(layer->n_in + 4) * size;
+        if (layer->activation != KD_IDENTITY) /* an elementary function errs by 8 units at most */
+            error = slopes[layer->activation] * error + 8 * accumulated(1) * larger(size, 1);
+        if (layer->activation != KD_IDENTITY && layer->activation != KD_SILU && size > 1) size = 1;
+        a->size[o] = layer->activation == KD_SIGMOID ? 1 : size, a->error[o] = error;
+    }
+    for (o = 0; o < layer->n_out; ++o) a->fed[o] = a->size[o], a->fed_error[o] = a->error[o];
+}
+
+/* Forward error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002,
+ * section 3.5): s = W z + b errs by |W| e + gamma_{n+4} (|W| |z| + |b|); both evaluations err, hence
+ * the factor 2. kdpinn_runtime/_rounding.py has the same bound. */
+static double rounding_bound(const kd_plan *plan, const kd_model *model, const kd_table *points, replay *a) {
+    double bound = 0;
+    uint32_t i, l;
+    size_t k;
+    for (i = 0; i < plan->inputs; ++i) {
+        a->fed[i] = 0;
+        for (k = i; k < points->rows * points->cols; k += points->cols)
+            a->fed[i] = larger(a->fed[i], magnitude(kd_f64(points->data + 8 * k)));
+        a->fed[i] = (a->fed[i] + magnitude(plan->input[i].shift)) * magnitude(plan->input[i].scale);
+        a->fed_error[i] = accumulated(3) * a->fed[i];
+    }
+    for (l = 0; l < plan->layers; ++l) {
+        const kd_stored_layer layer = kd_stored(model, l);
+        bound_layer(&layer, a);
+    }
+    for (i = 0; i < plan->outputs; ++i) {
+        const double scale = magnitude(plan->output[i].scale), shift = magnitude(plan->output[i].shift);
+        bound = larger(bound, 2 * (scale * a->fed_error[i] + accumulated(3) * (scale * a->fed[i] + shift)));
+    }
+    return bound;
+}
+
+/* ---- the replay ---- */
+
+/* Table rows [at, at + count) to doubles. */
+static void copy_rows(const kd_table *table, size_t at, size_t count, double *to) {
+    size_t k;
+    for (k = 0; k < count * table->cols; ++k) to[k] = kd_f64(table->data + 8 * (at * table->cols + k));
+}
+
+/* x to y in the plan's precision. */
+static kd_status evaluate_tile(const kd_plan *plan, const kd_channels *channels, size_t count, const replay *a) {
+    const size_t inputs = count * plan->inputs, outputs = count * plan->outputs * kd_channel_count(plan, channels);
+    kd_status status;
+    size_t k;
+    if (plan->precision == KD_F64) return kd_jet_f64(plan, channels, count, a->x, a->y, a->work, NULL);
+    for (k = 0; k < inputs; ++k) a->narrow_x[k] = (float)a->x[k]; /* exact */
+    status = kd_jet(plan, channels, count, a->narrow_x, a->narrow_y, a->work, NULL);
+    for (k = 0; k < outputs; ++k) a->y[k] = (double)a->narrow_y[k];
+    return status;
+}
+
+typedef struct {
+    kd_table table;
+    double distance, norm; /* sums of squares */
+} compared;
+
+static void compare(compared *with, size_t at, size_t count, const double *y) {
+    size_t k;
+    for (k = 0; k < count; ++k) {
+        const double other = kd_f64(with->table.data + 8 * (at + k));
+        with->distance += (y[k] - other) * (y[k] - other);
+        with->norm += other * other;
+    }
+}
+
+static kd_check judged(double measured, double limit) {
+    const kd_check check = {1, measured <= limit, measured, limit};
+    return check;
+}
+
+/* Relative L2 distance; the absolute one where the table is zero. */
+static kd_check judge_distance(const compared *with) {
+    static const kd_check absent = {0, 1, 0, 0};
+    if (with->table.data == NULL) return absent;
+    return judged(square_root(with->distance) / (with->norm > 0 ? square_root(with->norm) : 1), with->table.limit);
+}
+
+static void judge_residual(const kd_model *model, const double *squares, kd_selftest_result *result) {
+    double worst = 0;
+    uint32_t e;
+    if (kd_equation_count(model) == 0) return;
+    for (e = 0; e < kd_equation_count(model); ++e) {
+        const double rms = square_root(squares[e] / (double)result->points);
+        const double ratio = rms / kd_f64(kd_record(model, KD_REC_EQUATION, e) + 40);
+        if (!(ratio <= worst)) worst = ratio, result->equation = e;
+        if (ratio != ratio) break; /* nothing is worse */
+    }
+    result->residual = judged(worst, 1);
+}
+
+static kd_status run_replay(const kd_plan *plan, const kd_model *model, replay *a, kd_selftest_result *result) {
+    const kd_table points = kd_baseline_table(model, KD_ROLE_POINTS), data = kd_baseline_table(model, KD_ROLE_DATA);
+    const kd_table expected = kd_baseline_table(model, KD_ROLE_EXPECTED);
+    compared reference = {kd_baseline_table(model, KD_ROLE_REFERENCE), 0, 0};
+    compared teacher = {kd_baseline_table(model, KD_ROLE_TEACHER), 0, 0};
+    const uint32_t equations = kd_equation_count(model);
+    double squares[KD_MAX_EQUATIONS] = {0}, deviation = 0, largest = 0, limit = expected.limit;
+    kd_channels channels;
+    kd_status status;
+    size_t at, count, k;
+    kd_equation_channels(model, &channels);
+    for (at = 0; at < points.rows; at += count) {
+        const size_t left = points.rows - at, first = at * plan->outputs;
+        size_t values;
+        count = TILE;
+        if (left < count) count = left;
+        values = count * plan->outputs;
+        copy_rows(&points, at, count, a->x);
+        if ((status = evaluate_tile(plan, &KD_VALUES, count, a)) != KD_OK) return status;
+        for (k = 0; k < values; ++k) {
+            const double answer = kd_f64(expected.data + 8 * (first + k));
+            deviation = larger(deviation, magnitude(a->y[k] - answer)), largest = larger(largest, magnitude(answer));
+        }
+        if (reference.table.data != NULL) compare(&reference, first, values, a->y);
+        if (teacher.table.data != NULL) compare(&teacher, first, values, a->y);
+        if (equations == 0) continue;
+        if ((status = evaluate_tile(plan, &channels, count, a)) != KD_OK) return status;
+        if (data.data != NULL) copy_rows(&data, at, count, a->data);
+        if ((status = kd_residual(model, count, a->x, a->y, a->data, a->residual)) != KD_OK) return status;
+        for (k = 0; k < count * equations; ++k) squares[k % equations] += a->residual[k] * a->residual[k];
+    }
+    if (largest == 0) largest = 1;
+    if (plan->precision == KD_F64) {
+        const double bound = rounding_bound(plan, model, &points, a) / largest;
+        if (bound < limit) limit = bound;
+    }
+    result->points = points.rows;
+    result->expected = judged(deviation / largest, limit);
+    result->reference = judge_distance(&reference), result->teacher = judge_distance(&teacher);
+    judge_residual(model, squares, result);
+    return KD_OK;
+}
+
+/* True if the plan was made from this model, as far as shapes can tell. */
+static int made_from(const kd_plan *plan, const kd_model *model) {
+    uint32_t l;
+    if (plan->layers != model->count[KD_REC_DENSE] || plan->inputs != kd_input_count(model)) return 0;
+    for (l = 0; l < plan->layers; ++l) {
+        const kd_stored_layer layer = kd_stored(model, l);
+        if (plan->layer[l].n_in != layer.n_in || plan->layer[l].n_out != layer.n_out) return 0;
+    }
+    return 1;
+}
+
+kd_status kd_selftest(const kd_plan *plan, const kd_model *model, void *workspace, kd_selftest_result *out) {
+    kd_selftest_result result = {0, 1, 0, {0, 1, 0, 0}, {0, 1, 0, 0}, {0, 1, 0, 0}, {0, 1, 0, 0}};
+    room r = {(uint8_t *)workspace, 0};
+    replay a;
+    kd_status status;
+    if (plan == NULL || model == NULL || workspace == NULL || out == NULL) return KD_ARGUMENT;
+    if ((uintptr_t)workspace % KD_ALIGN != 0) return KD_MISALIGNED;
+    if (!made_from(plan, model)) return KD_ARGUMENT;
+    if (kd_baseline_table(model, KD_ROLE_POINTS).data != NULL) {
+        a = lay_out(plan, model, &r);
+        if ((status = run_replay(plan, model, &a, &result)) != KD_OK) return status;
+    }
+    result.passed = result.expected.passed && result.reference.passed && result.teacher.passed && result.residual.passed;
+    *out = result;
+    return KD_OK;
+}
