@@ -71,7 +71,7 @@ def _model_row(name: str, role: str, m: ModelMetrics, with_residual: bool) -> li
         scientific(m.max_abs),
         *([scientific(m.residual)] if with_residual else []),
         duration(m.seconds) if m.seconds is not None else MISSING,
-        f"<code>{esc(m.file)}</code> {size(m.file_bytes)}" if m.file else MISSING,
+        f"{size(m.file_bytes)}<small><code>{esc(m.file)}</code></small>" if m.file else MISSING,
     ]
 
 
