@@ -8,7 +8,27 @@ typedef struct {
     uint64_t total;
 } sha256;
 
-static uint32_t rotate(uint32_t a, int by) { return a >> by | a << (32 - by); }
+static inline uint32_t rotate(uint32_t a, int by) { return a >> by | a << (32 - by); }
+
+/* Word t of the message schedule from the 16 before it; w[t % 16] is the oldest. */
+static inline uint32_t scheduled(const uint32_t w[16], int t) {
+    const uint32_t newer = w[(t + 14) % 16], older = w[(t + 1) % 16];
+    const uint32_t s0 = rotate(older, 7) ^ rotate(older, 18) ^ older >> 3;
+    const uint32_t s1 = rotate(newer, 17) ^ rotate(newer, 19) ^ newer >> 10;
+    return w[t] + s0 + w[(t + 9) % 16] + s1;
+}
+
+/* One round. The eight variables stay where they are; their names move by one each round. */
+static inline void step(uint32_t v[8], int round, uint32_t constant_and_word) {
+    const uint32_t a = v[(8 - round) % 8], b = v[(9 - round) % 8], c = v[(10 - round) % 8];
+    const uint32_t e = v[(12 - round) % 8], f = v[(13 - round) % 8], g = v[(14 - round) % 8];
+    uint32_t *const d = &v[(11 - round) % 8], *const h = &v[(15 - round) % 8];
+    const uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    const uint32_t t1 = *h + s1 + (g ^ (e & (f ^ g))) + constant_and_word;
+    const uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    *d += t1;
+    *h = t1 + s0 + ((a & b) | (c & (a | b)));
+}
 
 static void compress(uint32_t state[8], const uint8_t *block) {
     static const uint32_t round_constants[64] = {
@@ -20,25 +40,25 @@ static void compress(uint32_t state[8], const uint8_t *block) {
         0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
         0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
         0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-    uint32_t w[64], v[8];
-    int i;
+    uint32_t w[16], v[8];
+    int i, j;
     for (i = 0; i < 16; ++i)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
                (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
-    for (; i < 64; ++i) {
-        const uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
-        const uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
-        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-    }
     for (i = 0; i < 8; ++i) v[i] = state[i];
-    for (i = 0; i < 64; ++i) {
-        const uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        const uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        const uint32_t t1 = v[7] + s1 + choice + round_constants[i] + w[i];
-        const uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        const uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        v[7] = v[6], v[6] = v[5], v[5] = v[4], v[4] = v[3] + t1;
-        v[3] = v[2], v[2] = v[1], v[1] = v[0], v[0] = t1 + s0 + majority;
+    for (i = 0; i < 64; i += 16) {
+        if (i > 0)
+            for (j = 0; j < 16; ++j) w[j] = scheduled(w, j);
+        for (j = 0; j < 16; j += 8) { /* written out, the compiler keeps v in registers, unmoved */
+            step(v, 0, round_constants[i + j] + w[j]);
+            step(v, 1, round_constants[i + j + 1] + w[j + 1]);
+            step(v, 2, round_constants[i + j + 2] + w[j + 2]);
+            step(v, 3, round_constants[i + j + 3] + w[j + 3]);
+            step(v, 4, round_constants[i + j + 4] + w[j + 4]);
+            step(v, 5, round_constants[i + j + 5] + w[j + 5]);
+            step(v, 6, round_constants[i + j + 6] + w[j + 6]);
+            step(v, 7, round_constants[i + j + 7] + w[j + 7]);
+        }
     }
     for (i = 0; i < 8; ++i) state[i] += v[i];
 }
