@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 
@@ -18,8 +16,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     existing file stays as it was, and after an error nothing half-written stays. Raises OSError
     naming `path` when the folder or the disk refuses.
     """
-    target = Path(path)
-    sibling = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    # os.path and os.urandom: importing pathlib and secrets takes longer than loading a model.
+    target = os.fspath(path)
+    folder, name = os.path.split(target)
+    sibling = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
         with open(sibling, "xb") as stream:
             yield stream
@@ -31,4 +31,5 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         message = f"cannot be written ({reason}); what was there before is unchanged"
         raise type(error)(f"{target}: {message}") from error
     finally:
-        sibling.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(sibling)

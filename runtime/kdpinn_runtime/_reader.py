@@ -9,7 +9,6 @@ the part (`_parts`, `_model_file`), so that a model made in memory obeys the sam
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -68,8 +67,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     Raises OSError with a plain message (no file, a directory, no permission), FormatError
     (TRUNCATED) when it is empty and (TOO_LARGE) beyond the cap.
     """
-    path = Path(path)
-    if path.is_dir():
+    path = os.fspath(path)
+    if os.path.isdir(path):
         raise IsADirectoryError(f"{path}: is a directory, expected a model file (model.kdp)")
     try:
         with open(path, "rb") as stream:
