@@ -54,13 +54,22 @@ static void pack_single(const kd_stored_layer *from, uint32_t padded, kd_precisi
     }
 }
 
+/* A bound as the precision has it: compared in either way it gives one answer. Never infinite: an
+ * infinite input lies outside every domain. */
+static double bound(double value, kd_precision precision) {
+    const double largest = precision == KD_F64 ? 1.7976931348623157e308 : 3.4028234663852886e38;
+    const double held = value > largest ? largest : value < -largest ? -largest : value;
+    return precision == KD_F64 ? held : (double)(float)held;
+}
+
 /* Bounds are widened by a millionth of the width: a float32 point on the border is inside. */
 static void read_scaling(kd_plan *plan, const kd_model *model) {
     uint32_t i;
     for (i = 0; i < plan->inputs; ++i) {
         const uint8_t *input = kd_record(model, KD_REC_INPUT, i), *normalize = kd_record(model, KD_REC_NORMALIZE, i);
         const double lower = kd_f64(input + 48), upper = kd_f64(input + 56), slack = 1e-6 * (upper - lower);
-        plan->input[i].lower = lower - slack, plan->input[i].upper = upper + slack;
+        plan->input[i].lower = bound(lower - slack, plan->precision);
+        plan->input[i].upper = bound(upper + slack, plan->precision);
         plan->input[i].shift = kd_f64(normalize + 8), plan->input[i].scale = kd_f64(normalize + 16);
     }
     for (i = 0; i < plan->outputs; ++i) {
@@ -73,7 +82,7 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
                        void *memory) {
     kd_plan *plan = (kd_plan *)memory;
     const kd_isa *isa = kd_find_isa(isa_name);
-    uint8_t *next = (uint8_t *)memory + aligned(sizeof(kd_plan)), *weight, *single, *bias;
+    uint8_t *next, *weight, *single, *bias;
     uint32_t l;
     if (out == NULL || model == NULL || memory == NULL) return KD_ARGUMENT;
     if (precision != KD_F32 && precision != KD_F64) return KD_ARGUMENT;
@@ -87,6 +96,7 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
     plan->layers = model->count[KD_REC_DENSE];
     plan->width = plan->inputs;
     read_scaling(plan, model);
+    next = (uint8_t *)memory + aligned(sizeof(kd_plan));
     for (l = 0; l < plan->layers; ++l) {
         const kd_stored_layer from = kd_stored(model, l);
         kd_layer *layer = &plan->layer[l];
