@@ -2,7 +2,7 @@
 #include <immintrin.h>
 
 #define KD_ISA avx512
-#define KD_ROWS 6 /* neurons times columns of accumulators fit the 32 registers */
+#define KD_ROWS 8 /* 8 neurons by 3 columns, or 6 by 4, of sums fit the 32 registers */
 #define KD_COLS 4
 /* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,
    and the load ports become the limit. */
