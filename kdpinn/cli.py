@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kdpinn.cli_errors import reported
+from kdpinn.cli_errors import INTERRUPTED, reported
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -169,28 +169,55 @@ def verify(
 
 @app.command()
 def bench(
-    model: ModelPath,
-    seconds: Seconds = 3.0,
-    compile_too: Annotated[
-        bool, typer.Option("--compile", help="Add torch.compile, which compiles for a minute.")
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[MODEL.kdp ...]", help="Model files; none: networks A-D."),
+    ] = None,
+    nets: Annotated[str, typer.Option(help="Networks with random weights: A,B,C,D.")] = "",
+    engines: Annotated[
+        str,
+        typer.Option(
+            help="native,avx2,onnxruntime,openvino,torch, and slow to compile: "
+            "compile,compile-frozen."
+        ),
+    ] = "",
+    points: Annotated[str, typer.Option(help="Points in a call: 1,100,10000,65536.")] = "",
+    sections: Annotated[
+        str,
+        typer.Option(help="values,derivatives,python,threads,conditions,instructions,solver."),
+    ] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="Add torch.compile and instruction counts: half an hour.")
     ] = False,
-    as_json: AsJson = False,
+    solver: Annotated[
+        bool, typer.Option("--solver", help="Add a numerical solver of the model's problem.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="Longest time for one network and number of points.")
+    ] = 2.5,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for raw samples; .json or .json.gz.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="File for the picture; .png, .svg or .pdf.")
+    ] = None,
 ) -> None:
-    """Time the model here: our runtime, onnxruntime and torch, interleaved."""
+    """Time the runtime against other engines here, check the goals: 5 minutes without options."""
     with reported():
-        from kdpinn.pipeline import measure
+        from kdpinn_bench import command
 
-        found = measure(model, seconds, compile_too=compile_too)
-    if as_json:
-        _print_json(found)
-        return
-    counts = list(found["engines"][0]["median_ms"])
-    table = Table("engine", *(f"{n} points" for n in counts), box=None, pad_edge=False)
-    for row in found["engines"]:
-        cells = (row["median_ms"].get(n) for n in counts)
-        table.add_row(row["engine"], *("-" if ms is None else f"{ms:.4g} ms" for ms in cells))
-    _stdout().print(table)
-    _stdout().print(found["note"], highlight=False)
+        order = command.make_order(
+            models or [],
+            nets=nets,
+            engines=engines,
+            points=points,
+            sections=sections,
+            full=full,
+            solver=solver,
+            seconds=seconds,
+        )
+        results = command.run(order, _wide_stdout(), json_file, picture)
+    raise typer.Exit(0 if results.complete else INTERRUPTED)
 
 
 @app.command()
@@ -265,6 +292,12 @@ def _summary(result: Any, out: Path) -> None:
 
 def _stdout() -> Console:
     return Console()
+
+
+def _wide_stdout() -> Console:
+    """Wide enough for the tables where the output is a file."""
+    console = _stdout()
+    return console if console.is_terminal else Console(width=160)
 
 
 def _print_json(value: Any) -> None:

@@ -5,19 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kdpinn_export import bounded_outputs
+from kdpinn_bench.truth import FloatArray, Points
 from kdpinn_runtime.format import ModelFile
 
-Points = NDArray[np.float32]
-FloatArray = NDArray[np.floating[Any]]
-
-CHUNKS = (4096, 2048, 1024)
+CHUNKS = (8192, 4096, 2048, 1024, 512)
 """Batches that an engine is offered where all points at once leave its cache."""
 
 
@@ -26,12 +20,14 @@ class Prepared:
     """One engine, ready: buffers bound, weights packed, code compiled.
 
     call evaluates the current content of the inputs that it was prepared for; output does the
-    same and returns the values, (n, outputs). note: settings worth telling.
+    same and returns what was computed, (n, columns) as in `Truth`. note: settings worth telling;
+    isa: the instruction set whose peak it is judged by, if it is known.
     """
 
     call: Callable[[], object]
     output: Callable[[], FloatArray]
     note: str = ""
+    isa: str = ""
 
 
 class Engine(Protocol):
@@ -51,27 +47,12 @@ class Engine(Protocol):
         ...
 
 
-def largest_error(model: ModelFile, x: Points, output: FloatArray) -> tuple[float, float]:
-    """Largest |difference| from the model in float64, and the largest ratio to its bound.
-
-    A ratio up to 1 is rounding (`bounded_outputs`); beyond it the engine computes something else.
-    output (n, outputs). Raises ValueError for another shape.
-    """
-    bounded = bounded_outputs(model, x.astype(np.float64), np.float32)
-    fields = [bounded[v.name] for v in model.outputs]
-    expected, bound = (np.hstack(part) for part in zip(*fields, strict=True))
-    if output.shape != expected.shape:
-        raise ValueError(f"expected outputs of shape {expected.shape}, got {output.shape}")
-    difference = np.abs(output.astype(np.float64) - expected)
-    return float(np.max(difference)), float(np.max(difference / np.maximum(bound, 1e-300)))
-
-
 def chunks(n: int, size: int) -> Iterator[slice]:
     """Consecutive slices of at most `size` points."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def best_chunked(n: int, make: Callable[[int], Prepared], rounds: int = 5) -> Prepared:
+def best_chunked(n: int, make: Callable[[int], Prepared], rounds: int = 3) -> Prepared:
     """The fastest of all points at once and the CHUNKS smaller than n; the note says which.
 
     make(size) prepares the engine for feeding `size` points at a time.
@@ -93,7 +74,7 @@ def best_chunked(n: int, make: Callable[[int], Prepared], rounds: int = 5) -> Pr
     if size == n:
         return chosen
     note = ", ".join(part for part in (chosen.note, f"fed {size} points at a time") if part)
-    return Prepared(chosen.call, chosen.output, note)
+    return replace(chosen, note=note)
 
 
 def all_of(calls: list[Callable[[], object]]) -> Callable[[], object]:

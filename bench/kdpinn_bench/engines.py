@@ -1,4 +1,8 @@
-"""The engines that are timed side by side, each at its best settings for one thread."""
+"""The engines that are timed side by side, each at its best settings for one thread.
+
+An engine computes the values, or, if `derivatives` is set, values, all first derivatives and the
+second derivatives that the model lists.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +14,62 @@ from importlib.util import find_spec
 import numpy as np
 
 import kdpinn_runtime
-from kdpinn_bench.engine import Engine, Points, Prepared, all_of, best_chunked, chunks
-from kdpinn_bench.torch_model import torch_call
+from kdpinn_bench.engine import Engine, Prepared, all_of, best_chunked, chunks
+from kdpinn_bench.torch_model import nested_call, torch_call
+from kdpinn_bench.truth import FloatArray, Points
 from kdpinn_export import to_bytes, to_onnx
 from kdpinn_export.check import open_session
-from kdpinn_export.onnx_graph import INPUT
+from kdpinn_export.onnx_graph import INPUT, output_names
+from kdpinn_runtime import _core
 from kdpinn_runtime.format import ModelFile, pack
 
 
 @dataclass(frozen=True)
 class Native:
-    """Our runtime through its Python binding, buffers bound beforehand."""
+    """Our runtime through its Python binding, values with buffers bound beforehand.
+
+    isa: a path other than the best one; derivatives: by `Model.jet`, which makes its own output.
+    """
 
     name: str = "kdpinn-runtime"
+    isa: str = ""
+    derivatives: bool = False
+
+    def missing(self) -> str:
+        """Why the path cannot be told apart here; empty if it can."""
+        here = _core.isas()
+        if self.isa in here[1:] or not self.isa:
+            return ""
+        return f"{self.isa} is no second path here: this processor runs {', '.join(here)}"
+
+    def prepare(self, model: ModelFile, x: Points) -> Prepared:
+        """Load the model's bytes and bind both buffers."""
+        loaded = kdpinn_runtime.load(pack(model), outside="count", isa=self.isa or None)
+        if self.derivatives:
+            return _native_jets(loaded, model, x)
+        out = np.empty((len(x), len(model.outputs)), np.float32)
+        call: Callable[[], object] = loaded.bind(x, out)
+        return Prepared(call, _after(call, lambda: out), f"bound, {loaded.isa}", loaded.isa)
+
+
+@dataclass(frozen=True)
+class NativeCall:
+    """Our runtime as `model(x, threads=...)`: checks and a new output array in every call."""
+
+    name: str = "kdpinn-runtime call"
+    threads: int = 1
 
     def missing(self) -> str:
         """Empty: it is what this project ships."""
         return ""
 
     def prepare(self, model: ModelFile, x: Points) -> Prepared:
-        """Load the model's bytes and bind both buffers."""
-        out = np.empty((len(x), len(model.outputs)), np.float32)
-        call: Callable[[], object] = kdpinn_runtime.load(pack(model)).bind(x, out)
-
-        def output() -> Points:
-            call()
-            return out
-
-        return Prepared(call, output, "bound")
+        """Load the model's bytes."""
+        loaded = kdpinn_runtime.load(pack(model), outside="count")
+        if self.threads == 1:
+            return Prepared(lambda: loaded(x), lambda: loaded(x), "model(x)", loaded.isa)
+        call = partial(loaded, x, threads=self.threads)
+        return Prepared(call, call, f"model(x, threads={self.threads})", loaded.isa)
 
 
 @dataclass(frozen=True)
@@ -45,6 +77,7 @@ class OnnxRuntime:
     """onnxruntime on the CPU: IOBinding, all graph optimizations, chunks where they help."""
 
     name: str = "onnxruntime"
+    derivatives: bool = False
 
     def missing(self) -> str:
         """Empty: onnxruntime is a dependency."""
@@ -52,8 +85,8 @@ class OnnxRuntime:
 
     def prepare(self, model: ModelFile, x: Points) -> Prepared:
         """One session; inputs and outputs of every chunk bound in place."""
-        session = open_session(to_bytes(to_onnx(model)))
-        names = [v.name for v in model.outputs]
+        session = open_session(_graph(model, self.derivatives))
+        names = output_names(model, self.derivatives)
 
         def chunked(size: int) -> Prepared:
             columns = np.empty((len(names), len(x), 1), np.float32)
@@ -65,14 +98,26 @@ class OnnxRuntime:
                     _bind(binding.bind_output, name, column[part])
                 calls.append(partial(session.run_with_iobinding, binding))
             call = all_of(calls)
-
-            def output() -> Points:
-                call()
-                return np.ascontiguousarray(columns[:, :, 0].T)
-
-            return Prepared(call, output, "IOBinding")
+            return Prepared(call, _after(call, lambda: _rows(columns)), "IOBinding")
 
         return best_chunked(len(x), chunked)
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeCall:
+    """onnxruntime as `session.run`: a new output array in every call."""
+
+    name: str = "onnxruntime run"
+
+    def missing(self) -> str:
+        """Empty: onnxruntime is a dependency."""
+        return ""
+
+    def prepare(self, model: ModelFile, x: Points) -> Prepared:
+        """One session; the input as a dictionary."""
+        session = open_session(_graph(model, derivatives=False))
+        call = partial(session.run, None, {INPUT: x})
+        return Prepared(call, lambda: np.hstack(call()), "session.run")
 
 
 @dataclass(frozen=True)
@@ -80,6 +125,7 @@ class OpenVino:
     """OpenVINO on the CPU: float32, one thread, static shape, tensors shared with numpy."""
 
     name: str = "openvino"
+    derivatives: bool = False
 
     def missing(self) -> str:
         """Its package is optional."""
@@ -90,7 +136,8 @@ class OpenVino:
         import openvino
 
         core = openvino.Core()
-        graph = to_bytes(to_onnx(model))
+        graph = _graph(model, self.derivatives)
+        names = output_names(model, self.derivatives)
         settings = {
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
@@ -104,24 +151,18 @@ class OpenVino:
             return core.compile_model(network, "CPU", settings)
 
         def chunked(size: int) -> Prepared:
-            columns = np.empty((len(model.outputs), len(x), 1), np.float32)
+            columns = np.empty((len(names), len(x), 1), np.float32)
             sizes = {part.stop - part.start for part in chunks(len(x), size)}
             networks = {count: compiled(count) for count in sizes}
             calls: list[Callable[[], object]] = []
             for part in chunks(len(x), size):
                 request = networks[part.stop - part.start].create_infer_request()  # type: ignore[attr-defined]
                 request.set_input_tensor(openvino.Tensor(x[part], shared_memory=True))
-                for index, column in enumerate(columns):
-                    tensor = openvino.Tensor(column[part], shared_memory=True)
-                    request.set_output_tensor(index, tensor)
+                for name, column in zip(names, columns, strict=True):
+                    request.set_tensor(name, openvino.Tensor(column[part], shared_memory=True))
                 calls.append(request.infer)
             call = all_of(calls)
-
-            def output() -> Points:
-                call()
-                return np.ascontiguousarray(columns[:, :, 0].T)
-
-            return Prepared(call, output, "shared tensors")
+            return Prepared(call, _after(call, lambda: _rows(columns)), "shared tensors")
 
         return best_chunked(len(x), chunked)
 
@@ -138,14 +179,18 @@ class TorchEager:
 
     def prepare(self, model: ModelFile, x: Points) -> Prepared:
         """Weights as float32 tensors; the input tensor shares memory with x."""
-        return best_chunked(len(x), lambda size: torch_call(model, x, size, compiled=False))
+        return best_chunked(len(x), lambda size: torch_call(model, x, size))
 
 
 @dataclass(frozen=True)
 class TorchCompile:
-    """torch.compile, static shapes, weights frozen into the graph; compiles for seconds."""
+    """torch.compile, static shapes; with freezing the weights are part of the graph.
+
+    Compiles for seconds up to a minute at every number of points.
+    """
 
     name: str = "torch.compile"
+    freezing: bool = True
 
     def missing(self) -> str:
         """Empty: torch is a dependency."""
@@ -153,7 +198,22 @@ class TorchCompile:
 
     def prepare(self, model: ModelFile, x: Points) -> Prepared:
         """All points at once: a chunk size of its own would compile again."""
-        return torch_call(model, x, len(x), compiled=True)
+        return torch_call(model, x, len(x), compile_options={"freezing": self.freezing})
+
+
+@dataclass(frozen=True)
+class TorchAutograd:
+    """Nested torch.autograd.grad: how PINN codes compute their derivatives."""
+
+    name: str = "torch autograd"
+
+    def missing(self) -> str:
+        """Empty: torch is a dependency."""
+        return ""
+
+    def prepare(self, model: ModelFile, x: Points) -> Prepared:
+        """The graph is built anew in every call, as it has to be."""
+        return best_chunked(len(x), lambda size: nested_call(model, x, size))
 
 
 def default_engines(compile_too: bool = False) -> tuple[Engine, ...]:
@@ -161,7 +221,43 @@ def default_engines(compile_too: bool = False) -> tuple[Engine, ...]:
     every: list[Engine] = [Native(), OnnxRuntime(), OpenVino(), TorchEager()]
     if compile_too:
         every.append(TorchCompile())
-    return tuple(engine for engine in every if not engine.missing())
+    return present(every)
+
+
+def present(engines: list[Engine]) -> tuple[Engine, ...]:
+    """Those that can run here."""
+    return tuple(engine for engine in engines if not engine.missing())
+
+
+def _native_jets(loaded: kdpinn_runtime.Model, model: ModelFile, x: Points) -> Prepared:
+    names = [v.name for v in model.inputs]
+    second = [(names[i], names[j]) for i, j in model.pairs]
+    call = partial(loaded.jet, x, second)
+
+    def output() -> FloatArray:
+        channels = call().channels
+        return np.ascontiguousarray(channels.transpose(1, 0, 2).reshape(len(x), -1))
+
+    return Prepared(call, output, f"Model.jet, {loaded.isa}", loaded.isa)
+
+
+def _graph(model: ModelFile, derivatives: bool) -> bytes:
+    return to_bytes(to_onnx(model, derivatives=derivatives))
+
+
+def _after(call: Callable[[], object], read: Callable[[], Points]) -> Callable[[], Points]:
+    """A call, then its result."""
+
+    def output() -> Points:
+        call()
+        return read()
+
+    return output
+
+
+def _rows(columns: Points) -> Points:
+    """(columns, n, 1) -> (n, columns)."""
+    return np.ascontiguousarray(columns[:, :, 0].T)
 
 
 def _bind(bind: Callable[..., None], name: str, array: Points) -> None:

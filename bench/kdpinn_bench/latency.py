@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from kdpinn_bench.engine import Engine, Points, Prepared, largest_error, one_thread
+from kdpinn_bench import peak
+from kdpinn_bench.engine import Engine, Prepared, one_thread
 from kdpinn_bench.engines import default_engines
 from kdpinn_bench.machine import fingerprint
 from kdpinn_bench.timing import Call, Ratio, Samples, Schedule, interleaved, noise, one_core, ratio
+from kdpinn_bench.truth import Points, Truth, truth
 from kdpinn_runtime.format import ModelFile
 
 POINT_COUNTS = (1, 100, 10_000, 65_536)
@@ -23,7 +26,8 @@ class Cell:
 
     error: largest |difference| from float64, in the output's unit; samples is None where the
     output was wrong or the engine failed, and `note` says so. slowdown: time relative to the first
-    engine of the table.
+    engine of the table. share: of the measured multiply-add peak of the instruction set `isa`, the
+    engine's own or, where that is unknown, the first engine's.
     """
 
     engine: str
@@ -32,6 +36,8 @@ class Cell:
     note: str
     samples: Samples | None
     slowdown: Ratio | None = None
+    share: Ratio | None = None
+    isa: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, raw samples included."""
@@ -42,6 +48,8 @@ class Cell:
             entry["samples_s"] = self.samples.seconds.tolist()
         if self.slowdown is not None:
             entry["slowdown"] = vars(self.slowdown)
+        if self.share is not None:
+            entry |= {"share_of_peak": vars(self.share), "isa": self.isa}
         return entry
 
 
@@ -82,23 +90,6 @@ class Latency:
             "cells": [cell.to_dict() for cell in self.cells],
         }
 
-    def text(self) -> str:
-        """A table for a terminal: median, slowdown with its interval, error, note."""
-        lines = [self.scenario]
-        for cell in self.cells:
-            head = f"{cell.engine:16s} {cell.points:7d}"
-            if cell.samples is None:
-                lines.append(f"{head}  not timed: {cell.note}")
-                continue
-            summary, r = cell.samples.summary(), cell.slowdown
-            times = "" if r is None else f"{r.median:7.2f}x [{r.low:.2f}, {r.high:.2f}]"
-            lines.append(
-                f"{head} {1e6 * summary.median:12.3f} us +-{1e6 * summary.mad:9.3f} {times:24s} "
-                f"error {cell.error:.1e}  {cell.note}"
-            )
-        reach = ", ".join(f"{n}: {100 * value:.1f} %" for n, value in self.noise.items())
-        return "\n".join([*lines, f"A/A control differs by up to {reach}"])
-
 
 def measure(
     model: ModelFile,
@@ -107,23 +98,35 @@ def measure(
     engines: Sequence[Engine] | None = None,
     schedule: Schedule | None = None,
     name: str = "",
+    derivatives: bool = False,
+    pinned: bool = True,
 ) -> Latency:
     """Time the engines on this model, float32, one thread pinned to one core, warm caches.
 
     Every engine's output is compared with the model in float64 first; one that leaves the
     rounding bound, or fails, is not timed, and its cell says why. The inputs are drawn anew,
-    uniformly in the domain, before every round. The first engine is also the A/A control.
+    uniformly in the domain, before every round. The first engine is also the A/A control, and
+    bursts of multiply-adds run in the same rounds.
+
+    Args:
+        derivatives: the engines compute them too, see `Truth`.
+        pinned: False leaves the thread where the system puts it, for engines with several.
     """
     engines = default_engines() if engines is None else engines
+    schedule = schedule or Schedule()
     cells: list[Cell] = []
     noises: dict[int, float] = {}
-    with one_core() as core, one_thread():
+    with one_core() if pinned else nullcontext() as core, one_thread():
         for count in points:
-            row, noises[count] = _measure_at(model, count, engines, schedule or Schedule())
+            row, noises[count] = _Row(model, count, derivatives).measure(engines, schedule)
             cells += row
     machine = fingerprint() | {"pinned_to_core": core, "threads": 1}
+    what = ("derivatives",) if derivatives else ()
     return Latency(
-        scenario=scenario(model, name), cells=tuple(cells), noise=noises, machine=machine
+        scenario="/".join([scenario(model, name), *what]),
+        cells=tuple(cells),
+        noise=noises,
+        machine=machine,
     )
 
 
@@ -136,51 +139,79 @@ def scenario(model: ModelFile, name: str = "") -> str:
     return f"{name or model.card.get('problem', 'model')}/{shape}/f32/1thread/warm"
 
 
-def _measure_at(
-    model: ModelFile, count: int, engines: Sequence[Engine], schedule: Schedule
-) -> tuple[list[Cell], float]:
-    lower, upper = np.array(list(model.domain.values()), np.float32).T
-    x = np.empty((count, len(lower)), np.float32)
-    generator = np.random.default_rng(schedule.seed)
+class _Row:
+    """All engines at one number of points."""
 
-    def draw() -> None:
-        x[:] = lower + generator.random(x.shape, np.float32) * (upper - lower)
+    def __init__(self, model: ModelFile, count: int, derivatives: bool) -> None:
+        self.model, self.count, self.derivatives = model, count, derivatives
+        self.lower, upper = np.array(list(model.domain.values()), np.float32).T
+        self.width = upper - self.lower
+        self.x: Points = np.empty((count, len(self.lower)), np.float32)
 
-    draw()
-    checked = {engine.name: _checked(engine, model, x) for engine in engines}
-    calls: dict[str, Call] = {name: p.call for name, (p, _, _) in checked.items() if p is not None}
-    if not calls:
-        return [_cell(name, count, *parts) for name, parts in checked.items()], float("nan")
-    first = next(iter(calls))
-    samples = interleaved(calls, schedule, control=first, before_round=draw)
-    row = [_cell(n, count, *parts, samples=samples, first=first) for n, parts in checked.items()]
-    return row, noise(samples, first)
+    def measure(self, engines: Sequence[Engine], schedule: Schedule) -> tuple[list[Cell], float]:
+        """The cells, and the noise."""
+        generator = np.random.default_rng(schedule.seed)
+
+        def draw() -> None:
+            self.x[:] = self.lower + generator.random(self.x.shape, np.float32) * self.width
+
+        draw()
+        expected = truth(self.model, self.x, derivatives=self.derivatives)
+        checked = {e.name: _checked(e, self.model, self.x, expected) for e in engines}
+        ready = {name: p for name, (p, _, _) in checked.items() if p is not None}
+        if not ready:
+            return [self._cell(n, parts, "", {}, "") for n, parts in checked.items()], float("nan")
+        first = next(iter(ready))
+        bursts = _bursts(ready)
+        samples = interleaved(
+            {name: p.call for name, p in ready.items()} | bursts,
+            schedule,
+            control=first,
+            before_round=draw,
+        )
+        isa = ready[first].isa
+        cells = [self._cell(n, parts, first, samples, isa) for n, parts in checked.items()]
+        return cells, noise(samples, first)
+
+    def _cell(
+        self,
+        engine: str,
+        parts: tuple[Prepared | None, float, str],
+        first: str,
+        samples: Mapping[str, Samples],
+        first_isa: str,
+    ) -> Cell:
+        prepared, error, note = parts
+        cell = Cell(engine=engine, points=self.count, error=error, note=note, samples=None)
+        if prepared is None:
+            return cell
+        own, isa = samples[engine], prepared.isa or first_isa
+        share, burst = None, samples.get(peak.PREFIX + isa)
+        if burst is not None:
+            work = peak.operations(self.model, self.count, derivatives=self.derivatives)
+            share = peak.share(work, isa, ratio(burst, own))
+        slowdown = ratio(own, samples[first])
+        return replace(cell, samples=own, slowdown=slowdown, share=share, isa=isa)
 
 
-def _checked(engine: Engine, model: ModelFile, x: Points) -> tuple[Prepared | None, float, str]:
+def _bursts(ready: Mapping[str, Prepared]) -> dict[str, Call]:
+    found: dict[str, Call] = {}
+    for isa in dict.fromkeys(p.isa for p in ready.values() if p.isa):
+        call = peak.burst(isa)
+        if call is not None:
+            found[peak.PREFIX + isa] = call
+    return found
+
+
+def _checked(
+    engine: Engine, model: ModelFile, x: Points, expected: Truth
+) -> tuple[Prepared | None, float, str]:
     """The prepared engine if its output is right; the error; a note."""
     try:
         prepared = engine.prepare(model, x)
-        error, part = largest_error(model, x, prepared.output())
+        error, part = expected.error_of(prepared.output())
     except (RuntimeError, ValueError) as failure:
         return None, float("nan"), f"failed: {str(failure).splitlines()[0]}"
     if not part <= 1.0:
         return None, error, f"wrong: {error:.1e} from float64 is {part:.1f} times the bound"
     return prepared, error, prepared.note
-
-
-def _cell(
-    engine: str,
-    points: int,
-    prepared: Prepared | None,
-    error: float,
-    note: str,
-    *,
-    samples: Mapping[str, Samples] | None = None,
-    first: str = "",
-) -> Cell:
-    own = samples[engine] if samples is not None and prepared is not None else None
-    slowdown = ratio(own, samples[first]) if own is not None and samples is not None else None
-    return Cell(
-        engine=engine, points=points, error=error, note=note, samples=own, slowdown=slowdown
-    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kdpinn_bench.engine import Points, Prepared, chunks
+from kdpinn_bench.engine import Prepared, chunks
+from kdpinn_bench.truth import Points
 from kdpinn_runtime.format import ModelFile
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -39,12 +40,20 @@ class TorchModel(torch.nn.Module):
         return self.after(h)
 
 
-def torch_call(model: ModelFile, x: Points, size: int, *, compiled: bool) -> Prepared:
-    """The model bound to x, `size` points at a time."""
+def torch_call(
+    model: ModelFile,
+    x: Points,
+    size: int,
+    *,
+    compile_options: Mapping[str, bool] | None = None,
+) -> Prepared:
+    """The model bound to x, `size` points at a time; compiled if there are options for that."""
     network: Callable[[torch.Tensor], torch.Tensor] = TorchModel(model).eval()
-    if compiled:
+    if compile_options is not None:
         torch.compiler.reset()  # shapes of an earlier model would count as recompilations
-        network = torch.compile(network, dynamic=False, fullgraph=True, options={"freezing": True})
+        network = torch.compile(
+            network, dynamic=False, fullgraph=True, options=dict(compile_options)
+        )
     whole = torch.from_numpy(x)
     parts = [whole[part] for part in chunks(len(x), size)]
 
@@ -57,6 +66,41 @@ def torch_call(model: ModelFile, x: Points, size: int, *, compiled: bool) -> Pre
         return values
 
     return Prepared(call, output)
+
+
+def nested_call(model: ModelFile, x: Points, size: int) -> Prepared:
+    """Values, all first and the model's second derivatives by nested differentiation."""
+    network = TorchModel(model).eval()
+    whole = torch.from_numpy(x)
+    parts = [whole[part] for part in chunks(len(x), size)]
+
+    def call() -> list[torch.Tensor]:
+        return [_nested(network, part, model.pairs) for part in parts]
+
+    def output() -> NDArray[np.float32]:
+        values: NDArray[np.float32] = torch.cat(call()).numpy()
+        return values
+
+    return Prepared(call, output)
+
+
+def _nested(
+    network: TorchModel, part: torch.Tensor, pairs: tuple[tuple[int, int], ...]
+) -> torch.Tensor:
+    """(n, channels * outputs): values, first derivatives by each input, second derivatives."""
+    x = part.detach().requires_grad_(True)
+    values = network(x)
+    first, second = [], []
+    for value in values.unbind(1):
+        (gradient,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+        first.append(gradient)
+        by_x = {
+            i: torch.autograd.grad(gradient[:, i].sum(), x, retain_graph=True)[0]
+            for i in {i for i, _ in pairs}
+        }
+        second.append(torch.stack([by_x[i][:, j] for i, j in pairs], 1))
+    channels = [values, torch.stack(first, 2).flatten(1), torch.stack(second, 2).flatten(1)]
+    return torch.cat(channels, 1).detach()
 
 
 def _tensor(array: NDArray[np.floating]) -> torch.Tensor:

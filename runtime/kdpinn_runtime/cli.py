@@ -15,9 +15,9 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from ._atomic import replacing
+from ._conditions import COMPANIES, Company, company, flusher
 from ._evaluator import Evaluator, finite_or_none
 from ._info import as_text, describe
-from ._conditions import COMPANIES, Company, company, flusher
 from ._latency import BUDGET_S, model_times, one_core, summary
 from ._reader import in_file, read_bytes, unpack
 from ._refusals import FormatError
@@ -94,9 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--points", type=_positive_int, nargs="+", default=list(BENCH_POINTS), metavar="N"
     )
-    command.add_argument(
-        "--cold", action="store_true", help="empty the caches before every call"
-    )
+    command.add_argument("--cold", action="store_true", help="empty the caches before every call")
     command.add_argument(
         "--company",
         choices=COMPANIES,

@@ -111,10 +111,27 @@ def test_export_writes_and_checks(model: Path, tmp_path: Path) -> None:
     refused(kdpinn("export", model, "--out", tmp_path / "no" / "d.onnx"), "no/", "does not exist")
 
 
-def test_bench_as_json(model: Path) -> None:
-    found = json.loads(kdpinn("bench", model, "--seconds", 0.01, "--json").stdout)
-    assert found["engines"][0]["engine"] == "kdpinn-runtime"
-    assert set(found["engines"][0]["median_ms"]) == {"1", "100", "10000", "65536"}
+def test_bench_prints_and_writes(model: Path, tmp_path: Path) -> None:
+    out, picture = tmp_path / "new" / "bench.json", tmp_path / "new" / "bench.svg"
+    options = ["--points", "1,10", "--sections", "values", "--seconds", 0]
+    result = kdpinn("bench", model, *options, "--json", out, "--picture", picture)
+    assert result.exit_code == 0, result.output
+    assert "onnxruntime" in result.stdout
+    assert "Goals" in result.stdout
+    found = json.loads(out.read_text("utf-8"))
+    assert [table["cells"][0]["points"] for table in found["values"]] == [1, 10]
+    assert picture.read_text("utf-8").startswith("<?xml")
+
+
+def test_bench_refuses_before_it_measures(model: Path, tmp_path: Path) -> None:
+    refused(kdpinn("bench", "--nets", "A,E"), "no network E", "A, B, C, D")
+    refused(kdpinn("bench", "--engines", "caffe"), "no engine 'caffe'", "onnxruntime")
+    refused(kdpinn("bench", "--sections", "colors"), "no section 'colors'", "values")
+    refused(kdpinn("bench", "--points", "1,many"), "'many'")
+    refused(kdpinn("bench", "--points", "0"), "1 .. 16777216")
+    refused(kdpinn("bench", "--nets", "A", "--solver"), "solver for burgers only")
+    refused(kdpinn("bench", "--nets", "A", "--picture", tmp_path / "a.bmp"), "a.bmp", ".svg")
+    refused(kdpinn("bench", tmp_path / "none.kdp"), "none.kdp")
 
 
 def test_unknown_problem_and_preset(tmp_path: Path) -> None:
