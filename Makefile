@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | slow | clean
+# make demo | test | lint | bench | slow | amalgamation | clean
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench slow clean install
+.PHONY: demo test lint bench slow amalgamation clean install
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -26,6 +26,10 @@ lint: $(VENV)/.kdpinn
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench --out runs/latency.json
+
+# The C core as two files, build/amalgamation/kdpinn.h and kdpinn.c; needs nothing but Python.
+amalgamation:
+	$(PYTHON) runtime/tools/amalgamate.py build/amalgamation
 
 install: $(VENV)/.kdpinn
 

@@ -1,0 +1,143 @@
+"""The core as two files: the same bytes every time, no warning anywhere, the same answers."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kdp_samples import sample
+from replaying import SOURCE, replay
+from test_core import points_in
+
+from kdpinn_runtime import _core, load, pack
+
+TOOL = Path(__file__).parents[2] / "runtime" / "tools" / "amalgamate.py"
+HEADER = TOOL.parents[1] / "core" / "kdpinn.h"
+STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-ffreestanding", "-ffp-contract=off"]
+LANGUAGES = {
+    "gcc": ["-std=c99"],
+    "clang": ["-std=c99"],
+    "g++": ["-x", "c++", "-std=c++11"],
+    "clang++": ["-x", "c++", "-std=c++17"],
+}
+VECTORS = {
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"],
+    "avx2": ["-mavx2", "-mfma"],
+    "neon": [],
+    "scalar": ["-DKD_USE_SCALAR"],
+}
+HERE = _core.isas()
+COMPILERS = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"{name} is not installed")
+    )
+    for name in LANGUAGES
+]
+# What a compiler may call without being asked, also in a freestanding program.
+EXPECTED_OF_ANY_SYSTEM = {"memcpy", "memmove", "memset", "memcmp"}
+
+
+def write(folder, seed="0"):
+    environment = os.environ | {"PYTHONHASHSEED": seed}
+    subprocess.run([sys.executable, TOOL, folder], check=True, env=environment)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("amalgamation"))
+
+
+def compiled(core, folder, compiler, *flags):
+    target = folder / "kdpinn.o"
+    command = [
+        compiler,
+        *LANGUAGES[compiler],
+        *STRICT,
+        *flags,
+        "-c",
+        core / "kdpinn.c",
+        "-o",
+        target,
+    ]
+    subprocess.run(command, check=True)
+    return target
+
+
+def linked(core, folder, kdpinn):
+    """The replay program, always C: also what a C++ compiler made has C's interface."""
+    program = folder / "replay"
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+    subprocess.run([compiler, *strict, f"-I{core}", SOURCE, kdpinn, "-o", program], check=True)
+    return program
+
+
+def test_the_bytes_repeat(core, tmp_path):
+    again = write(tmp_path, seed="7")
+    for name in ("kdpinn.h", "kdpinn.c"):
+        assert (core / name).read_bytes() == (again / name).read_bytes()
+    assert sorted(p.name for p in core.iterdir()) == ["kdpinn.c", "kdpinn.h"]
+    assert "reverse" not in (core / "kdpinn.c").read_text()
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("isa", HERE)
+def test_answers_are_those_of_the_library(core, tmp_path, compiler, isa):
+    """Bit for bit: only IEEE operations, in the same order, whatever compiler and language."""
+    program = linked(core, tmp_path, compiled(core, tmp_path, compiler, "-O2", *VECTORS[isa]))
+    file = sample(sizes=(2, 9, 9, 1))
+    model = load(pack(file), isa=isa)
+    x = points_in(file, 70)
+    for dtype in (np.float32, np.float64):
+        said = replay([program], tmp_path, file, x, dtype=dtype)
+        want = model.selftest(dtype)
+        assert (said.isa, said.passed, said.points) == (isa, True, want["points"])
+        assert np.array_equal(said.jets, model.jet(x.astype(dtype), [("x", "x")]).channels)
+        assert said.figures == {role: want[role][0] for role in said.figures}
+
+
+@pytest.mark.skipif(not shutil.which("nm"), reason="needs nm and size of binutils")
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_it_needs_nothing_and_keeps_no_state(core, tmp_path, compiler):
+    level = "-Os" if compiler in ("g++", "clang") else "-O3"
+    # Position-dependent, because tables of addresses are otherwise filled in by the loader.
+    library = compiled(core, tmp_path, compiler, level, "-fno-pic", "-fno-pie")
+    symbols = subprocess.run(["nm", library], check=True, capture_output=True, text=True).stdout
+    kinds = [line.split()[-2:] for line in symbols.splitlines()]
+    assert {name for kind, name in kinds if kind == "U"} <= EXPECTED_OF_ANY_SYSTEM
+    theirs = {name for kind, name in kinds if kind.isupper() and kind != "U"}
+    assert theirs == set(
+        re.findall(r"^KD_API [^;]*?\b(\w+)(?:\(|;)", HEADER.read_text(), re.MULTILINE)
+    )
+    sizes = subprocess.run(["size", library], check=True, capture_output=True, text=True).stdout
+    text, data, bss = map(int, sizes.splitlines()[1].split()[:3])
+    assert text > 10_000
+    assert (data, bss) == (0, 0)
+
+
+@pytest.mark.parametrize("left_out", ["KD_NO_F32", "KD_NO_F64"])
+def test_a_precision_can_be_left_out(core, tmp_path, left_out):
+    compiler = "gcc" if shutil.which("gcc") else "clang"
+    program = linked(core, tmp_path, compiled(core, tmp_path, compiler, "-O1", f"-D{left_out}"))
+    file = sample()
+    x = points_in(file, 3)
+    for dtype, macro in ((np.float32, "KD_NO_F32"), (np.float64, "KD_NO_F64")):
+        if macro == left_out:
+            with pytest.raises(AssertionError, match="PRECISION"):
+                replay([program], tmp_path, file, x, dtype=dtype)
+        else:
+            assert replay([program], tmp_path, file, x, dtype=dtype).passed
+
+
+def test_an_unknown_instruction_set_is_refused(core, tmp_path):
+    compiler = "gcc" if shutil.which("gcc") else "clang"
+    program = linked(core, tmp_path, compiled(core, tmp_path, compiler, "-O0", "-DKD_USE_SCALAR"))
+    file = sample()
+    assert replay([program], tmp_path, file, points_in(file, 1), isa="scalar").isa == "scalar"
+    with pytest.raises(AssertionError, match="ISA"):
+        replay([program], tmp_path, file, points_in(file, 1), isa="avx2")
