@@ -1,4 +1,6 @@
-/* Loads a model.kdp file and prints values and first derivatives at its domain's midpoint.
+/* Loads a model.kdp file, replays its baseline, and prints the values and the Jacobian (the first
+ * derivatives of every output by every input) at the midpoint of its domain. Exits 1 if the file is
+ * refused or if this machine does not reproduce the baseline.
  *
  *     cc evaluate.c $(python -m kdpinn_runtime.paths --cflags --libs) -o evaluate
  *     ./evaluate model.kdp
@@ -15,6 +17,24 @@ static void *aligned(size_t size) {
 static int fail(const char *what, kd_status status) {
     fprintf(stderr, "%s: %s (%s)\n", what, kd_status_text(status), kd_status_name(status));
     return 1;
+}
+
+static void tell(const char *what, kd_check check) {
+    if (check.carried)
+        printf("  %-9s %s: %.3g, limit %.3g\n", what, check.passed ? "passed" : "FAILED", check.measured, check.limit);
+}
+
+/* Checks on this very machine what the file says of itself; 1 if it does not hold. */
+static int selftest(const kd_plan *plan, const kd_model *model) {
+    kd_selftest_result result;
+    const kd_status status = kd_selftest(plan, model, aligned(kd_selftest_size(plan, model)), &result);
+    if (status != KD_OK) return fail("self-test", status);
+    printf("self-test %s, %u points\n", result.passed ? "passed" : "FAILED", (unsigned)result.points);
+    tell("answers", result.expected);
+    tell("reference", result.reference);
+    tell("teacher", result.teacher);
+    tell("physics", result.residual);
+    return !result.passed;
 }
 
 int main(int argc, char **argv) {
@@ -46,6 +66,7 @@ int main(int argc, char **argv) {
 
     inputs = kd_input_count(&model), outputs = kd_output_count(&model);
     printf("kdpinn %s, %s, %u parameters\n", kd_version(), kd_plan_isa(plan), kd_parameter_count(&model));
+    if (selftest(plan, &model) != 0) return 1;
     for (i = 0; i < inputs; ++i) {
         kd_input(&model, i, &variable);
         x[i] = (float)(0.5 * (variable.lower + variable.upper));

@@ -2,7 +2,9 @@
 
     cc program.c $(python -m kdpinn_runtime.paths --cflags --libs)
 
-For CMake: find_package(kdpinn CONFIG PATHS "$(python -m kdpinn_runtime.paths --cmake)").
+For CMake, find_package(kdpinn_runtime) and the target kdpinn_runtime::kdpinn:
+
+    cmake -D kdpinn_runtime_DIR=$(python -m kdpinn_runtime.paths --cmake) ...
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 INCLUDE = FOLDER / "include"
 LIBRARY = FOLDER / "lib" / "libkdpinn.a"
-CMAKE = FOLDER / "lib" / "cmake" / "kdpinn"
+CMAKE = FOLDER / "lib" / "cmake" / "kdpinn_runtime"
 
 
 def main() -> None:
