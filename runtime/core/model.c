@@ -231,7 +231,7 @@ static kd_status check_layers(const kd_model *m) {
         next = next_tensor(m, bias + 1, 0);
         w = get_tensor(m, weight), b = get_tensor(m, bias);
         if (l == 0) dtype = w.dtype;
-        if (w.section != 0 || b.section != 0 || w.dtype != dtype || b.dtype != dtype) return KD_LAYER;
+        if (w.dtype != dtype || b.dtype != dtype) return KD_LAYER;
         if (w.rows != n_out || w.cols != n_in || b.rows != n_out || b.cols != 1) return KD_LAYER;
         width = n_out;
     }
