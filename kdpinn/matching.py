@@ -102,6 +102,9 @@ def matching_terms(
     d = at.points.shape[1]
     pairs = tuple((i, i) for i in range(d)) if distillation.second_weight else ()
     spec = JetSpec(d, 2 if pairs else 1 if distillation.first_weight else 0, pairs)
+    with_residual = distillation.residual_weight > 0 and problem.residual is not None
+    if with_residual and not pairs and problem.spec().order >= spec.order:
+        spec = problem.spec()  # one pass through the network serves all terms
     terms = [value_term(teacher, at, distillation.sigma, spec)]
     if distillation.first_weight:
         residual = _difference(teacher, at.points, spec, slice(1, 1 + d))
@@ -109,7 +112,7 @@ def matching_terms(
     if distillation.second_weight:
         residual = _difference(teacher, at.points, spec, slice(1 + d, None))
         terms.append(_term("second derivatives", at, spec, residual, distillation.second_weight))
-    if distillation.residual_weight and problem.residual is not None:
+    if with_residual:
         terms.append(_residual_term(problem, teacher, at, distillation.residual_weight))
     return terms
 

@@ -101,7 +101,7 @@ def test_student_learns_from_its_teacher(teacher, tmp_path):
         "student-5-tuned.jsonl",
     }
     rows = [json.loads(line) for line in (tmp_path / "student-5.jsonl").read_text().splitlines()]
-    assert set(rows[-1]["terms"]) == {"values", "first derivatives"}
+    assert set(rows[-1]["terms"]) == {"values", "first derivatives", "residual"}
     loaded = Field.load(tmp_path / "student-5.safetensors")
     assert torch.equal(loaded.theta, student.field.theta)
 
