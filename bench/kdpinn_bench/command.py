@@ -47,7 +47,7 @@ def make_order(
     if solver and "solver" not in parts:
         parts = (*parts, "solver")
     if "solver" in parts:
-        _require_solvers(chosen)
+        _require_solver(chosen)
     return Order(
         models=chosen,
         engines=_words(engines) or (tuple(ENGINES) if full else QUICK_ENGINES),
@@ -115,11 +115,11 @@ def _models(paths: Sequence[Path], nets: str) -> dict[str, ModelFile]:
     return found
 
 
-def _require_solvers(models: dict[str, ModelFile]) -> None:
-    for name, model in models.items():
-        why = refusal(model)
-        if why:
-            raise ValueError(f"{name}: {why}.")
+def _require_solver(models: dict[str, ModelFile]) -> None:
+    """At least one model must have one; the others are left out of that section."""
+    reasons = [f"{name}: {why}" for name, model in models.items() if (why := refusal(model))]
+    if len(reasons) == len(models):
+        raise ValueError(f"{'; '.join(reasons)}.")
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -19,11 +19,13 @@ LADDER = (
     Resolution(nodes=512, steps=1),
     Resolution(nodes=1024, steps=1),
     Resolution(nodes=1024, steps=2),
-    Resolution(nodes=2048, steps=4),
+    Resolution(nodes=1024, steps=4),
+    Resolution(nodes=1536, steps=3),
+    Resolution(nodes=1536, steps=5),
     Resolution(nodes=2048, steps=8),
 )
 """From coarse to fine; the nodes are multiples of the grid's cells, so that nothing is
-interpolated. With fewer steps the method is unstable or wrong."""
+interpolated."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

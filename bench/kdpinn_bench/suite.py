@@ -17,7 +17,7 @@ from kdpinn_bench.instructions import Instructions, count_instructions
 from kdpinn_bench.latency import POINT_COUNTS as POINT_COUNTS
 from kdpinn_bench.latency import Latency, measure
 from kdpinn_bench.machine import fingerprint
-from kdpinn_bench.solver import Comparison, compare_with_solver
+from kdpinn_bench.solver import Comparison, compare_with_solver, refusal
 from kdpinn_bench.timing import Schedule
 from kdpinn_bench.truth import with_one_pair
 from kdpinn_runtime.format import ModelFile
@@ -234,6 +234,8 @@ def _instructions(order: Order) -> Made:
 
 def _solver(order: Order) -> Made:
     for net, model in order.models.items():
+        if refusal(model):
+            continue
         yield f"solver {net}", partial(_comparison_of, net, model)
 
 

@@ -52,8 +52,10 @@ def show(results: Results, console: Console) -> None:
     for item in results.sections.get("solver", []):
         if isinstance(item, Comparison):
             _print(console, f"{item.net}: network and solver, the whole field", solvers(item))
-            console.print(_worth(item), highlight=False)
-    _print(console, "Goals", goals(judge(results)))
+            console.print(_worth(item), highlight=False, soft_wrap=True)
+    verdicts = judge(results)
+    if any(verdict.figure is not None for verdict in verdicts):
+        _print(console, "Goals", goals(verdicts))
 
 
 def _print(console: Console, title: str, table: Table) -> None:
@@ -166,7 +168,7 @@ def _worth(item: Comparison) -> str:
     if item.equal is None or item.gain is None:
         return f"No resolution is as accurate as the network. One point of it: {point}."
     return (
-        f"The cheapest as accurate as the network, {item.equal}, takes {interval(item.gain)} "
+        f"The cheapest one as accurate as the network ({item.equal}) takes {interval(item.gain)} "
         f"times as long. One point of the network: {point}; the solver has to march there."
     )
 

@@ -191,6 +191,22 @@ def test_bench(command, path):
     assert timing["points"] == 3
     assert timing["count"] >= 1
     assert 0 < timing["p50_ms"] <= timing["p99_ms"] <= timing["p999_ms"] <= timing["max_ms"]
+    assert (timing["limit_ms"], timing["misses"]) == (None, None)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot pin threads")
+@pytest.mark.parametrize("company", ["neighbor", "shared core"])
+def test_bench_in_company_with_cold_caches(command, path, company):
+    if company == "neighbor" and os.cpu_count() == 1:
+        pytest.skip("one core has no neighbor")
+    options = ["--points", "1", "--seconds", "0.05", "--cold", "--company", company, "--json"]
+    code, out, _ = command("bench", path, *options)
+    found = json.loads(out)
+    assert code == 0
+    assert (found["caches"], found["company"]) == ("cold", company)
+    timing = found["timings"][0]
+    assert timing["limit_ms"] > 0
+    assert 0 <= timing["misses"] <= timing["count"]
 
 
 WRONG = {
