@@ -25,7 +25,7 @@ lint: $(VENV)/.kdpinn
 	scripts/lint_c.sh
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m kdpinn_bench --out runs/latency.json
+	$(BIN)/kdpinn bench --json bench/baselines/latency.json --picture docs/images/latency.png
 
 # The C core as two files, build/amalgamation/kdpinn.h and kdpinn.c; needs nothing but Python.
 amalgamation:

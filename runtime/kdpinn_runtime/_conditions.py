@@ -67,7 +67,12 @@ def company(kind: Company, core: int | None) -> Iterator[bool]:
         yield False
         return
     command = [sys.executable, "-I", "-S", "-c", _BUSY, str(os.getpid()), str(place)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # Ctrl-C reaches it too, and nobody needs its traceback
+    ) as process:
         try:
             assert process.stdout is not None
             process.stdout.readline()
