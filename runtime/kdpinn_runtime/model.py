@@ -85,7 +85,7 @@ class Model:
 
     @property
     def isa(self) -> str:
-        """The instruction set that evaluates this model: "avx512", "avx2" or "scalar"."""
+        """The instruction set that evaluates this model: "avx512", "avx2", "neon" or "scalar"."""
         return str(self._engine.isa)
 
     def __call__(self, x: ArrayLike, *, threads: int = 1) -> Array:
@@ -248,7 +248,7 @@ def load(
         source: a path, or the bytes of a file.
         outside: what to do about points outside the domain: "warn" once and count, only "count",
             or "refuse" the call.
-        isa: instruction set to use, "avx512", "avx2" or "scalar"; the best one by default.
+        isa: instruction set to use: "avx512", "avx2", "neon" or "scalar"; by default the best.
     Raises:
         FormatError: the file is damaged or not a model; `.code` says why.
         OSError: the file cannot be read.

@@ -67,6 +67,16 @@ static kd_status jets_of(const kd_plan *plan, kd_precision precision, const kd_c
     return status;
 }
 
+/* The replay of the file's baseline, in a workspace of exactly the size that is asked for. */
+static void exercise_selftest(const kd_plan *plan, const kd_model *model) {
+    void *work = exactly(kd_selftest_size(plan, model));
+    kd_selftest_result result;
+    demand(kd_selftest(plan, model, work, &result) == KD_OK, "the self-test of an accepted file fails");
+    demand(result.expected.carried == (result.points > 0), "the self-test miscounts");
+    demand(result.equation < kd_equation_count(model) || !result.residual.carried, "the self-test names no equation");
+    free(work);
+}
+
 static void exercise_on(const kd_model *model, const char *isa, kd_precision precision, size_t n, uint32_t seed) {
     const uint32_t inputs = kd_input_count(model), outputs = kd_output_count(model), columns = kd_data_count(model);
     const size_t item = precision == KD_F64 ? 8 : 4;
@@ -104,6 +114,7 @@ static void exercise_on(const kd_model *model, const char *isa, kd_precision pre
         for (k = 0; k < n * columns; ++k) data[k] = 0.5;
         demand(kd_residual(model, n, wide_x, wide, data, residual) == KD_OK, "the residual fails");
     }
+    exercise_selftest(plan, model);
     free(x), free(y), free(alone), free(jets), free(wide_x), free(wide), free(data), free(residual), free(memory);
 }
 

@@ -138,7 +138,7 @@ def test_the_single_file_gives_the_same_bits(device, single_file_device, tmp_pat
 def test_the_reverse_pass_agrees_with_the_scalar_code(tmp_path):
     """Fused against separate multiply-adds: sums of at most a few hundred float64 terms."""
     sources = [*core_files(reverse=True), HERE / "reverse_replay.c"]
-    program = build(tmp_path, "reverse", sources, "-DKD_WITH_NEON", f"-I{CORE}")
+    program = build(tmp_path, "reverse", sources, "-DKD_WITH_NEON", f"-I{CORE}", "-O1")
     for isa in ("neon", "scalar"):
         done = subprocess.run([*program, isa], check=True, capture_output=True, text=True)
         worst = list(map(float, done.stdout.split()))
