@@ -1,4 +1,5 @@
 # make demo | test | lint | bench | slow | amalgamation | clean
+# make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench slow amalgamation clean install
+.PHONY: demo test lint bench slow amalgamation clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -26,6 +27,28 @@ lint: $(VENV)/.kdpinn
 
 bench: $(VENV)/.bench
 	$(BIN)/kdpinn bench --json bench/baselines/latency.json --picture docs/images/latency.png
+
+# Files made to break the loader and the evaluator, under sanitizers; needs clang. The seconds are for
+# running, in all; `make fuzz SECONDS=3600` goes on where the last run ended.
+SECONDS := 60
+fuzz:
+	$(PYTHON) tests/fuzz/fuzz.py --seconds $(SECONDS)
+
+# Branches of the loader that the tests take, by gcov.
+coverage: $(VENV)/.kdpinn
+	$(BIN)/python tests/runtime/loader_coverage.py
+
+# Mistakes planted in the core, and the test that sees each; minutes.
+mutation: $(VENV)/.kdpinn
+	$(PIP) cmake nanobind ninja
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/mutation/mutate.py
+
+# 1e8 evaluations by threads that share a model; what loading costs.
+soak: $(VENV)/.kdpinn
+	$(BIN)/python tests/soak/soak.py
+
+loading: $(VENV)/.kdpinn
+	$(BIN)/python tests/soak/loading.py
 
 # The C core as two files, build/amalgamation/kdpinn.h and kdpinn.c; needs nothing but Python.
 amalgamation:

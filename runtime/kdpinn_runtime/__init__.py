@@ -11,6 +11,7 @@ from __future__ import annotations
 from ._jet import Jet
 from .format import FormatError, ModelFile, pack, read, unpack, write
 from .model import Model, OutsideDomainError, OutsideDomainWarning, load
+from .reloading import Reloading, ReloadWarning
 from .verify import Check, Verdict, verify
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "ModelFile",
     "OutsideDomainError",
     "OutsideDomainWarning",
+    "ReloadWarning",
+    "Reloading",
     "Verdict",
     "load",
     "pack",

@@ -1,0 +1,116 @@
+"""A model that follows its file while it serves."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from types import TracebackType
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from ._refusals import FormatError
+from .model import Model, Outside, load
+
+
+class ReloadWarning(UserWarning):
+    """The file changed to something that cannot be served; the model from before it stays."""
+
+
+class Reloading:
+    """Serves a model file, and the next one that takes its name, without a pause.
+
+    >>> with Reloading("model.kdp") as served:             # doctest: +SKIP
+    ...     u = served(x)                                  # the newest model
+    ...     model = served.model                           # take it where several calls belong
+    ...     u, jet = model(x), model.jet(x)                # together: it stays what it is
+
+    A new file is read and checked while the old model goes on answering; then one reference is
+    exchanged. Every call so runs on one model from beginning to end, the old or the new one. A
+    file that is damaged, unreadable or not there changes nothing but `error`, and warns once; it
+    is tried again until it can be read. Replace files by renaming, as `write` does: a file that is
+    overwritten in place is refused until it is whole.
+
+    Attributes:
+        model: the model that serves now.
+        error: why the file as it is now is not served, or None.
+        reloads: how often the model has been exchanged.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        outside: Outside = "warn",
+        isa: str | None = None,
+        period_s: float = 1.0,
+    ) -> None:
+        if not period_s > 0:
+            raise ValueError(f"`period_s` must be positive, got {period_s}.")
+        self._path, self._outside, self._isa, self._period_s = path, outside, isa, period_s
+        self._checking = threading.Lock()
+        self._closed = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._reported: tuple[int, ...] | None = None
+        self._seen = self._signature()
+        self.model: Model = load(path, outside=outside, isa=isa)
+        self.error: Exception | None = None
+        self.reloads = 0
+
+    def __call__(self, x: ArrayLike, *, threads: int = 1) -> NDArray[Any]:
+        """Outputs (n, m) of the newest model at `x` (n, d)."""
+        return self.model(x, threads=threads)
+
+    def check(self) -> bool:
+        """Looks at the file once; True if a new model took over. Many threads may call it."""
+        with self._checking:
+            signature = None
+            try:
+                signature = self._signature()
+                if signature == self._seen:
+                    self.error = None
+                    return False
+                model = load(self._path, outside=self._outside, isa=self._isa)
+            except (OSError, FormatError) as error:
+                self._report(error, signature)
+                return False
+            # Taken before the file was read: a change meanwhile is seen by the next check.
+            self._seen, self._reported, self.error = signature, None, None
+            self.model = model
+            self.reloads += 1
+            return True
+
+    def __enter__(self) -> Reloading:
+        """Starts the thread that looks at the file every `period_s` seconds."""
+        self._closed.clear()
+        self._watcher = threading.Thread(target=self._watch, name="kdpinn-reloading", daemon=True)
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+        if self._watcher is not None:
+            self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._period_s):
+            self.check()
+
+    def _signature(self) -> tuple[int, ...]:
+        """What changes when the file does, whether it was renamed or written to."""
+        status = os.stat(self._path)
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def _report(self, error: Exception, signature: tuple[int, ...] | None) -> None:
+        """Keeps the error, and warns if this state of the file was not reported yet."""
+        known = self.error is not None and self._reported == signature
+        self.error, self._reported = error, signature
+        if not known:
+            text = f"{error} The model from before it goes on serving."
+            warnings.warn(text, ReloadWarning, stacklevel=3)

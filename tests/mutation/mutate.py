@@ -1,0 +1,198 @@
+"""Plants one mistake after the other in the C core and looks which test sees it.
+
+python tests/mutation/mutate.py             all of them, ten minutes or so; make mutation
+python tests/mutation/mutate.py digest sin  those whose names contain one of the words
+
+Works in a copy below build/mutation; the sources stay as they are. Exit 1 where a mistake survives
+every test, or where its place in the sources has changed so that it cannot be planted any more.
+"""
+# ruff: noqa: T201
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "mutation"
+CORE = WORK / "runtime" / "core"
+FAST = [
+    *("test_format_refusals.py", "test_loader_coverage.py", "test_domain_edges.py"),
+    *("test_core.py", "test_functions.py"),
+]
+# These two compile or repeat the unchanged core: they say nothing about a mutant.
+LEFT_OUT = "not every_branch and not right_digest"
+
+# name: (file, what stands there once, what takes its place)
+MUTATIONS = {
+    "digest not compared": (
+        "model.c",
+        "if (digest[i] != bytes[64 + i]) return KD_DIGEST;",
+        "if (digest[i] != bytes[64 + i]) continue;",
+    ),
+    "tensor may end past its section": (
+        "model.c",
+        "bytes > room - start) return KD_TENSOR",
+        "bytes > room) return KD_TENSOR",
+    ),
+    "more terms than are left": (
+        "model.c",
+        "terms > m->count[KD_REC_TERM] - t)",
+        "terms > m->count[KD_REC_TERM])",
+    ),
+    "weights may be infinite": (
+        "model.c",
+        "if (!kd_finite(element(&t, k))) return KD_VALUE;",
+        "if (!kd_finite(element(&t, 0))) return KD_VALUE;",
+    ),
+    "factor of the next output": (
+        "model.c",
+        "case KD_FACTOR_VALUE: return a < m->count",
+        "case KD_FACTOR_VALUE: return a <= m->count",
+    ),
+    "bound of a domain may be infinite": (
+        "plan.c",
+        "value > largest ? largest",
+        "value > largest ? value",
+    ),
+    "block of rows off by one": (
+        "plan.c",
+        "(o - first),",
+        "(o - first + 1) % in_block,",
+    ),
+    "tail of a single point dropped": (
+        "kernels.inc",
+        "if (stride - at >= LANES) neurons(1,",
+        "if (stride - at > LANES) neurons(1,",
+    ),
+    "last point of a tile dropped": (
+        "kernels.inc",
+        "for (size_t p = 0; p < count; ++p) to[p] = from[p];",
+        "for (size_t p = 0; p + 1 < count; ++p) to[p] = from[p];",
+    ),
+    "last input of a dense layer dropped": (
+        "layers.inc",
+        "for (size_t i = 0; i < n_in; ++i, weight += rows, x += columns) {",
+        "for (size_t i = 0; i + 1 < n_in; ++i, weight += rows, x += columns) {",
+    ),
+    "bias missing": (
+        "layers.inc",
+        "(size_t)c < biased ? bias[r] : 0",
+        "(size_t)c < 0 ? bias[r] : 0",
+    ),
+    "bias in the derivatives": ("layers.inc", "biased > c ? biased - c : 0", "columns"),
+    "second derivative by the wrong input": (
+        "kernels.inc",
+        "first[channels->pair[p][1] * vectors]);",
+        "first[channels->pair[p][0] * vectors]);",
+    ),
+    "chain rule without the curvature": (
+        "kernels.inc",
+        "v_mul(a.second, product));",
+        "v_mul(v_set1(0), product));",
+    ),
+    "residual reads a first derivative": (
+        "evaluate.c",
+        "channel = 1 + at->inputs + b",
+        "channel = at->inputs + b",
+    ),
+    "sign of the reduction of exp": (
+        "functions.inc",
+        "r = v_fma(k, v_set1(-ln2[1]), r);",
+        "r = v_fma(k, v_set1(ln2[1]), r);",
+    ),
+    "sign of sin in odd half-periods": (
+        "functions.inc",
+        "*sine = v_mul(sign, p);",
+        "*sine = p;",
+    ),
+    "slope of silu": (
+        "functions.inc",
+        "v_fma(z, s1, s), v_fma(z, s2, v_mul(two, s1))",
+        "v_fma(z, s1, s), v_fma(z, s2, s1)",
+    ),
+    "digit in the table of float tanh": ("coefficients.h", "1.34506238e-1f", "1.34506538e-1f"),
+    "digit in the table of double exp": (
+        "coefficients.h",
+        "4.166666666666667e-2,",
+        "4.166666666667667e-2,",
+    ),
+}
+
+
+def run(command, **options):
+    """A finished process with its output as text."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def prepare():
+    """A private copy of the runtime, configured to build quickly."""
+    shutil.rmtree(WORK / "runtime", ignore_errors=True)
+    ignored = shutil.ignore_patterns("build", "__pycache__")
+    shutil.copytree(ROOT / "runtime", WORK / "runtime", ignore=ignored)
+    shutil.copytree(
+        WORK / "runtime" / "kdpinn_runtime", WORK / "site" / "kdpinn_runtime", dirs_exist_ok=True
+    )
+    lists = WORK / "runtime" / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("-O3", "-O1"))
+    options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=None", f"-DPython_EXECUTABLE={sys.executable}"]
+    done = run(["cmake", "-S", WORK / "runtime", "-B", WORK / "cmake", *options])
+    if done.returncode:
+        sys.exit(f"mutation: cmake failed:\n{done.stdout}{done.stderr}")
+
+
+def killer():
+    """What is wrong with the core as it stands in the copy; None where no test sees anything."""
+    done = run(["cmake", "--build", WORK / "cmake", "--target", "_core"])
+    if done.returncode:
+        error = re.search(r"error: .*", done.stdout + done.stderr)
+        return f"the compiler ({error.group() if error else 'failed'})"
+    built = next((WORK / "cmake").glob("_core*.so"))
+    shutil.copy2(built, WORK / "site" / "kdpinn_runtime" / built.name)
+    files = [str(ROOT / "tests" / "runtime" / name) for name in FAST]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    environment = os.environ | {"PYTHONPATH": str(WORK / "site")}
+    try:
+        tested = run([*command, "-k", LEFT_OUT, *files], cwd=ROOT, env=environment, timeout=600)
+    except subprocess.TimeoutExpired:
+        return "a test that does not end"
+    if tested.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) \S*?(\w+\.py\S*)", tested.stdout, re.MULTILINE)
+    return failed.group(1) if failed else f"a crash ({tested.returncode})"
+
+
+def main():
+    """Exit status: 0 every mistake was seen."""
+    words = sys.argv[1:]
+    chosen = {
+        name: mutation
+        for name, mutation in MUTATIONS.items()
+        if not words or any(word in name for word in words)
+    }
+    prepare()
+    wrong = killer()
+    if wrong:
+        sys.exit(f"mutation: the core without a mistake already fails: {wrong}")
+    alive = []
+    for name, (file, old, new) in chosen.items():
+        path = CORE / file
+        text = path.read_text()
+        if text.count(old) == 0:
+            alive.append(name)
+            print(f"{name:40} STALE: {file} no longer has {old!r}", flush=True)
+            continue
+        path.write_text(text.replace(old, new, 1))
+        found = killer()
+        path.write_text(text)
+        print(f"{name:40} {'killed by ' + found if found else 'SURVIVED'}", flush=True)
+        if found is None:
+            alive.append(name)
+    print(f"mutation: {len(chosen) - len(alive)} of {len(chosen)} mistakes were seen")
+    return int(bool(alive))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
