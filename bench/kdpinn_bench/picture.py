@@ -65,10 +65,10 @@ def draw(results: Results, path: Path) -> None:
             _latency(axes[0, column], tables)
             _shares(axes[1, column], tables)
             axes[0, column].set_title(_title(tables[0]), fontsize=9, color=_INK)
-        axes[0, 0].set_ylabel("time of one call")
-        axes[1, 0].set_ylabel("share of the FMA peak")
+        axes[0, 0].set_ylabel("time of one call, less is better")
+        axes[1, 0].set_ylabel("share of FMA peak")
         figure.suptitle(
-            f"{_machine(results)}: one thread, float32, lower is better above, higher below",
+            f"{_machine(results)}, one thread, float32",
             fontsize=9,
             color=_INK,
         )
@@ -128,7 +128,7 @@ def _latency(axes: Any, tables: list[Measured]) -> None:
             zorder=3 if ours else 2,
         )
     axes.set(xscale="log", yscale="log", xlabel="points")
-    axes.set_xticks([m.points for m in tables], [_count(m.points) for m in tables])
+    axes.set_xticks([m.points for m in tables], [_short(m.points) for m in tables])
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="minor", bottom=False)
     axes.yaxis.set_major_locator(LogLocator(numticks=12))
@@ -151,20 +151,29 @@ def _shares(axes: Any, tables: list[Measured]) -> None:
                 middle = place + (index - (len(series) - 1) / 2) * width
                 axes.bar(middle, share.median, 0.9 * width, color=color)
                 if engine == OURS:
-                    axes.annotate(
-                        f"{100 * share.median:.0f} %",
-                        (middle, share.median),
-                        xytext=(0, 2),
-                        textcoords="offset points",
-                        ha="center",
-                        fontsize=8,
-                        color=color,
-                    )
+                    _inside(axes, middle, share.median)
     axes.set_xticks(np.arange(len(counts)), [f"{_count(count)} points" for count in counts])
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     _clean(axes)
+
+
+def _inside(axes: Any, middle: float, share: float) -> None:
+    """The figure in its bar, or above one that is too short."""
+    fits = share > 0.25
+    axes.annotate(
+        f"{100 * share:.0f} %",
+        (middle, share),
+        xytext=(0, -3 if fits else 3),
+        textcoords="offset points",
+        ha="center",
+        va="top" if fits else "bottom",
+        rotation=90,
+        fontsize=8,
+        fontweight="bold",
+        color="white" if fits else _INK,
+    )
 
 
 def _clean(axes: Any) -> None:
@@ -176,6 +185,10 @@ def _clean(axes: Any) -> None:
 
 def _count(points: int) -> str:
     return f"{points:,}".replace(",", "\u202f")
+
+
+def _short(points: int) -> str:
+    return f"{points / 1000:.0f}k" if points >= 10_000 else _count(points)
 
 
 def _duration(value: float) -> str:
