@@ -4,7 +4,8 @@
  *
  * POINTS holds doubles, (n, inputs). ISA is a name or "best". BITS is 32 or 64. Prints the instruction
  * set, the self-test ("passed points expected reference teacher residual"), then the jets over the
- * channels of the file's equations, (channels, n, outputs), a number to a line. */
+ * channels of the file's equations, (channels, n, outputs), a number to a line, and at last how many
+ * points lie outside the domain. */
 #include <kdpinn.h>
 
 #include <stdio.h>
@@ -43,6 +44,7 @@ int main(int argc, char **argv) {
     kd_precision precision;
     kd_channels channels;
     kd_selftest_result result;
+    kd_report report = {0, 0};
     const double *x;
     double *jets;
     void *work;
@@ -64,13 +66,14 @@ int main(int argc, char **argv) {
     jets = (double *)aligned(outputs * sizeof(double));
     work = aligned(kd_workspace_size(plan, &channels));
     if (precision == KD_F64) {
-        demand(kd_jet_f64(plan, &channels, points, x, jets, work, NULL));
+        demand(kd_jet_f64(plan, &channels, points, x, jets, work, &report));
     } else {
         float *const narrow_x = (float *)aligned(size), *const narrow = (float *)aligned(outputs * sizeof(float));
         for (k = 0; k < size / sizeof(double); ++k) narrow_x[k] = (float)x[k];
-        demand(kd_jet(plan, &channels, points, narrow_x, narrow, work, NULL));
+        demand(kd_jet(plan, &channels, points, narrow_x, narrow, work, &report));
         for (k = 0; k < outputs; ++k) jets[k] = narrow[k];
     }
     for (k = 0; k < outputs; ++k) printf("%.17g\n", jets[k]);
+    printf("%u\n", (unsigned)report.outside);
     return 0;
 }

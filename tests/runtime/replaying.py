@@ -20,6 +20,7 @@ class Replay:
     points: int
     figures: dict[str, float]
     jets: np.ndarray
+    outside: int
 
 
 def replay(command, folder, file, x, *, isa="best", dtype=np.float32):
@@ -30,8 +31,9 @@ def replay(command, folder, file, x, *, isa="best", dtype=np.float32):
     command = [*command, folder / "model.kdp", folder / "points", isa, bits]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    name, selftest, *numbers = done.stdout.splitlines()
+    name, selftest, *numbers, outside = done.stdout.splitlines()
     passed, points, *figures = selftest.split()
     roles = ("expected", "reference", "teacher", "residual")
     jets = np.array(numbers, np.float64).reshape(-1, len(x), len(file.outputs))
-    return Replay(name, passed == "1", int(points), dict(zip(roles, map(float, figures))), jets)
+    told = dict(zip(roles, map(float, figures)))
+    return Replay(name, passed == "1", int(points), told, jets, int(outside))

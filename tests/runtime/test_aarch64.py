@@ -97,6 +97,20 @@ def test_a_point_has_one_answer_wherever_it_stands(device, tmp_path, isa, dtype)
         assert np.array_equal(some, whole[:, :n])
 
 
+@pytest.mark.parametrize("isa", ["neon", "scalar"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_odd_points_are_counted_or_refused(device, tmp_path, isa, dtype):
+    file = sample()  # x in [-1, 1], t in [0, 1]
+    x = points_in(file, 21)
+    x[[0, 13, 20], [0, 1, 1]] = (1.5, -0.25, 7.0)
+    assert replay(device, tmp_path, file, x, isa=isa, dtype=dtype).outside == 3
+    for row in (0, 5, 20):
+        x[row, 1] = np.nan
+        with pytest.raises(AssertionError, match="NOT_FINITE"):
+            replay(device, tmp_path, file, x, isa=isa, dtype=dtype)
+        x[row, 1] = 0.5
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_self_test_agrees_with_verify(device, tmp_path, dtype):
     bare = bare_model(dtype=dtype)
