@@ -187,7 +187,7 @@ def bench(
         typer.Option(help="values,derivatives,python,threads,conditions,instructions,solver."),
     ] = "",
     full: Annotated[
-        bool, typer.Option("--full", help="Add torch.compile and instruction counts: half an hour.")
+        bool, typer.Option("--full", help="Add torch.compile and instruction counts: slow.")
     ] = False,
     solver: Annotated[
         bool, typer.Option("--solver", help="Add a numerical solver of the model's problem.")

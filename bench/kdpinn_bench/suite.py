@@ -185,6 +185,8 @@ Made = Iterator[tuple[str, Callable[[], list[Any]]]]
 
 def _values(order: Order) -> Made:
     chosen = e.present([ENGINES[name] for name in order.engines])
+    if not chosen:
+        return
     for net, model in order.models.items():
         for count in order.points:
             yield f"values {net}, {count} points", partial(_table, order, net, model, count, chosen)
@@ -193,6 +195,8 @@ def _values(order: Order) -> Made:
 def _derivatives(order: Order) -> Made:
     named = [DERIVATIVE_ENGINES[name] for name in order.engines if name in DERIVATIVE_ENGINES]
     chosen = e.present(named)
+    if not chosen:
+        return
     for net, model in order.models.items():
         for count in (n for n in order.points if n in DERIVATIVE_POINTS):
             yield (

@@ -98,6 +98,15 @@ def test_absent_engines_are_named(monkeypatch):
     }
 
 
+def test_sections_without_an_engine_are_left_out(monkeypatch):
+    monkeypatch.setattr("kdpinn_bench.engines.find_spec", lambda name: None)
+    run = run_suite(tiny(engines=("openvino",), sections=("values", "derivatives")))
+    assert run.complete
+    assert run.sections == {}
+    assert "openvino is not installed" in text_of(run)
+    assert not list(suite.steps(tiny(engines=("compile",), sections=("derivatives",))))
+
+
 def test_tables_say_what_was_reached_and_what_was_missed():
     run = results(
         values=all_values(ort=2.7),
