@@ -20,10 +20,8 @@ WORK = ROOT / "build" / "mutation"
 CORE = WORK / "runtime" / "core"
 FAST = [
     *("test_format_refusals.py", "test_loader_coverage.py", "test_domain_edges.py"),
-    *("test_core.py", "test_functions.py"),
+    *("test_core.py", "test_functions.py", "test_sanitizers.py"),
 ]
-# These two compile or repeat the unchanged core: they say nothing about a mutant.
-LEFT_OUT = "not every_branch and not right_digest"
 
 # name: (file, what stands there once, what takes its place)
 MUTATIONS = {
@@ -80,9 +78,13 @@ MUTATIONS = {
     "bias missing": (
         "layers.inc",
         "(size_t)c < biased ? bias[r] : 0",
-        "(size_t)c < 0 ? bias[r] : 0",
+        "(size_t)c < biased ? 0 * bias[r] : 0",
     ),
-    "bias in the derivatives": ("layers.inc", "biased > c ? biased - c : 0", "columns"),
+    "bias in the derivatives": (
+        "layers.inc",
+        "(size_t)c < biased ? bias[r] : 0",
+        "(size_t)c <= biased ? bias[r] : 0",
+    ),
     "second derivative by the wrong input": (
         "kernels.inc",
         "first[channels->pair[p][1] * vectors]);",
@@ -136,7 +138,7 @@ def prepare():
         WORK / "runtime" / "kdpinn_runtime", WORK / "site" / "kdpinn_runtime", dirs_exist_ok=True
     )
     lists = WORK / "runtime" / "CMakeLists.txt"
-    lists.write_text(lists.read_text().replace("-O3", "-O1"))
+    lists.write_text(lists.read_text().replace("-O3", "-O1").replace("-Werror", ""))
     options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=None", f"-DPython_EXECUTABLE={sys.executable}"]
     done = run(["cmake", "-S", WORK / "runtime", "-B", WORK / "cmake", *options])
     if done.returncode:
@@ -153,9 +155,9 @@ def killer():
     shutil.copy2(built, WORK / "site" / "kdpinn_runtime" / built.name)
     files = [str(ROOT / "tests" / "runtime" / name) for name in FAST]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
-    environment = os.environ | {"PYTHONPATH": str(WORK / "site")}
+    environment = os.environ | {"PYTHONPATH": str(WORK / "site"), "KDPINN_CORE": str(CORE)}
     try:
-        tested = run([*command, "-k", LEFT_OUT, *files], cwd=ROOT, env=environment, timeout=600)
+        tested = run([*command, *files], cwd=ROOT, env=environment, timeout=600)
     except subprocess.TimeoutExpired:
         return "a test that does not end"
     if tested.returncode == 0:

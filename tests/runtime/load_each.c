@@ -1,33 +1,38 @@
 /* Loads the files given on the command line and asks for everything that the loader answers; built
- * by loader_coverage.py. Prints the name of each file's status. */
+ * by loader_coverage.py, and with sanitizers by test_sanitizers.py: each file lies in a buffer of its
+ * exact size. Prints the name of each file's status. */
 #include "exercise.h"
 
-static void check_arguments(const uint8_t *bytes, size_t size) {
+static void check_arguments(const uint8_t *file, size_t size) {
     kd_model model;
     kd_variable variable;
-    demand(kd_load(NULL, bytes, size) == KD_ARGUMENT, "no room for a model");
+    demand(kd_load(NULL, file, size) == KD_ARGUMENT, "no room for a model");
     demand(kd_load(&model, NULL, size) == KD_ARGUMENT, "no bytes");
-    demand(kd_load(&model, bytes + 4, size) == KD_MISALIGNED, "bytes that are not aligned");
-    if (kd_load(&model, bytes, size) != KD_OK) return;
+    demand(kd_load(&model, file + 4, size) == KD_MISALIGNED, "bytes that are not aligned");
+    if (kd_load(&model, file, size) != KD_OK) return;
     exercise_discovery(&model);
     demand(kd_input(&model, 0, NULL) == KD_ARGUMENT, "no room for a variable");
     demand(kd_data_count(&model) <= 16 && kd_equation_count(&model) <= 16, "counts");
     kd_stored(&model, 0);
 }
 
+static uint8_t bytes[2 << 20];
+
 int main(int argc, char **argv) {
     int i;
     for (i = 1; i < argc; ++i) {
         FILE *file = fopen(argv[i], "rb");
-        uint8_t *bytes = exactly(2 << 20);
         kd_model model;
+        uint8_t *exact;
         size_t size;
         if (file == NULL) return 2;
-        size = fread(bytes, 1, 2 << 20, file);
+        size = fread(bytes, 1, sizeof bytes, file);
         fclose(file);
-        puts(kd_status_name(kd_load(&model, bytes, size)));
-        check_arguments(bytes, size);
-        free(bytes);
+        exact = exactly(size);
+        if (size > 0) memcpy(exact, bytes, size);
+        puts(kd_status_name(kd_load(&model, exact, size)));
+        check_arguments(exact, size);
+        free(exact);
     }
     return 0;
 }

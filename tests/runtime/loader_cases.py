@@ -6,6 +6,7 @@ good files that come close to being refused.
 
 import math
 import struct
+from dataclasses import replace
 
 from kdp_samples import bare_model, sample
 from kdp_surgery import (
@@ -32,6 +33,7 @@ from kdp_surgery import (
 )
 
 from kdpinn_runtime import pack
+from kdpinn_runtime.format import Equation, Factor, Term
 
 GOOD = pack(sample())
 BARE = pack(bare_model())
@@ -103,6 +105,22 @@ def tensor_behind_the_end():
     return with_tensors(BARE, [*changed, tensor(len(changed), 1, 0, 1, 1, end)])
 
 
+def far_past_the_end():
+    """GOOD whose last table claims as many bytes as its section has, from the section's end on."""
+    changed = tensors(GOOD)
+    offset = struct.unpack_from("<Q", changed[-1], 32)[0]
+    changed[-1] = tensor(len(changed) - 1, 2, 1, 7, 6, offset)
+    return with_tensors(GOOD, changed)
+
+
+def terms_of_what_follows():
+    """Two equations of one term; the second claims the TARGET behind it too, which reads as one."""
+    value = Term(coefficient=1.0, factors=(Factor(kind="value", a=0),))
+    equations = [Equation(name=name, terms=(value,), limit=1.0) for name in ("one", "two")]
+    data = pack(replace(bare_model(), equations=tuple(equations)))
+    return edit(edit(data, EQUATION, 1, 32, "I", 2), TARGET, 0, 8, "Q", 1)
+
+
 def points_alone():
     """GOOD with its first table only."""
     changed = [
@@ -155,6 +173,7 @@ CASES = {
     "limit NaN": ("VALUE", edit(GOOD, BASELINE, 1, 16, "d", math.nan)),
     "no columns": ("TENSOR", edit(GOOD, TENSOR, 1, 24, "Q", 0)),
     "behind the end": ("TENSOR", tensor_behind_the_end()),
+    "far past the end": ("TENSOR", far_past_the_end()),
     "longer baseline": ("TENSOR", rebuilt(GOOD, baseline=sections(GOOD)["baseline"] + bytes(4))),
     "layer of nothing": ("LAYER", edit(GOOD, DENSE, 0, 16, "I", 0)),
     "layer too wide": ("TOO_LARGE", edit(GOOD, DENSE, 0, 16, "I", 4097)),
@@ -168,6 +187,7 @@ CASES = {
     "bias transposed": ("LAYER", shaped(1, 1, 5)),
     "weight too many": ("LAYER", unused_weight()),
     "coordinate by": ("RESIDUAL", first_factor(1, 0, 1)),
+    "terms of what follows": ("RESIDUAL", terms_of_what_follows()),
     "first of nothing": ("RESIDUAL", first_factor(3, 1, 0)),
     "second of nothing": ("RESIDUAL", first_factor(4, 1, 0)),
     "parameter by": ("RESIDUAL", first_factor(5, 0, 1)),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from core_build import compile_core, link
 from kdp_samples import tiny
+from loader_cases import CASES as EDGES
+from test_format_refusals import CASES as REFUSED
 
 from kdpinn_runtime import pack
 
@@ -18,13 +20,21 @@ OPTIMIZED = ["-O2"]
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("harness")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("programs")
     compiler = shutil.which("gcc") or shutil.which("clang")
     assert compiler, "the core's tests need gcc or clang"
     objects = compile_core(folder, compiler, FLAGS, OPTIMIZED)
     flags = [*FLAGS, *OPTIMIZED]
-    return link(folder / "harness", compiler, flags, [HERE / "harness.c"], objects)
+    return {
+        name: link(folder / name, compiler, flags, [HERE / f"{name}.c"], objects)
+        for name in ("harness", "load_each")
+    }
+
+
+@pytest.fixture(scope="module")
+def harness(programs):
+    return programs["harness"]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +53,21 @@ def run(harness, mode, model):
     assert done.returncode == 0, done.stderr
     refused, accepted = map(int, done.stdout.split())
     return refused, accepted
+
+
+def test_malformed_files_are_refused_from_their_own_bytes(programs, tmp_path):
+    wanted = {name: code for name, (code, _, _) in REFUSED.items() if code != "CARD"}
+    wanted |= {f"edge: {name}": code or "OK" for name, (code, _) in EDGES.items()}
+    content = {name: data for name, (_, data, _) in REFUSED.items()}
+    content |= {f"edge: {name}": data for name, (_, data) in EDGES.items()}
+    for number, name in enumerate(wanted):
+        (tmp_path / str(number)).write_bytes(content[name])
+    paths = [tmp_path / str(number) for number in range(len(wanted))]
+    done = subprocess.run(
+        [programs["load_each"], *paths], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert dict(zip(wanted, done.stdout.split(), strict=True)) == wanted
 
 
 def test_every_flipped_bit_is_refused(harness, model):

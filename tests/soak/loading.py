@@ -54,9 +54,8 @@ def main():
             per_mb = ms / size * 1e6
             slow = size >= 1e6 and per_mb > MOST_MS
             failed += slow or beside > MOST_BYTES
-            print(
-                f"{name:24} {size:12,.0f} bytes  {ms:9.3f} ms  {per_mb:7.2f} ms/MB  +{beside:.0f} bytes"
-            )
+            cost = f"{ms:9.3f} ms {per_mb:6.2f} ms/MB, {beside:.0f} bytes beside it"
+            print(f"{name:24} {size:12,.0f} bytes {cost}")
     verdict = "within" if not failed else "NOT within"
     print(f"loading: {verdict} {MOST_MS:g} ms a MB and {MOST_BYTES} bytes")
     return int(failed > 0)
