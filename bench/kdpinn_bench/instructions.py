@@ -20,6 +20,8 @@ from kdpinn_runtime.format import ModelFile, pack
 
 POINTS = 1024
 _TIMEOUT_S = 300
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin"}
+"""Alone, so that dictionaries and the stack look alike in every process; `-I` would ignore it."""
 # Only the extension, no numpy: starting it costs valgrind a second instead of half a minute.
 _CHILD = """
 import sys
@@ -64,7 +66,7 @@ def count_instructions(model: ModelFile, net: str, points: int = POINTS) -> Inst
     outside, which costs the same.
     """
     for tool in (_perf, _callgrind):
-        if tool([sys.executable, "-I", "-S", "-c", ""]) is None:
+        if tool([sys.executable, "-s", "-P", "-S", "-c", ""]) is None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.kdp"
@@ -85,7 +87,8 @@ def _command(path: Path, calls: int, points: int, model: ModelFile) -> list[str]
     sizes = (calls, points, len(model.inputs), len(model.outputs))
     return [
         sys.executable,
-        "-I",
+        "-s",
+        "-P",
         "-S",
         "-c",
         _CHILD,
@@ -116,13 +119,12 @@ _NAMES = {_perf: "perf stat", _callgrind: "valgrind"}
 def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
     if shutil.which(command[0]) is None:
         return None
-    environment = {"PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         check=False,
         timeout=_TIMEOUT_S,
-        env=environment,
+        env=_ENVIRONMENT,
     )
     return done if done.returncode == 0 else None
