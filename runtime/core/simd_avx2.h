@@ -4,6 +4,7 @@
 #define KD_ISA avx2
 #define KD_ROWS 5 /* neurons times columns of accumulators fit the 16 registers */
 #define KD_COLS 2
+#define KD_GROUP 2 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) __asm__("" : "+x"(v)) /* see simd_avx512.h */
 
 #if KD_BITS == 32
@@ -17,7 +18,6 @@ static inline vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
 static inline vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
 static inline vec v_div(vec a, vec b) { return _mm256_div_ps(a, b); }
-static inline vec v_ratio(vec a, vec b) { return v_div(a, b); }
 static inline vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
 static inline vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
@@ -46,7 +46,6 @@ static inline vec v_add(vec a, vec b) { return _mm256_add_pd(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm256_sub_pd(a, b); }
 static inline vec v_mul(vec a, vec b) { return _mm256_mul_pd(a, b); }
 static inline vec v_div(vec a, vec b) { return _mm256_div_pd(a, b); }
-static inline vec v_ratio(vec a, vec b) { return v_div(a, b); }
 static inline vec v_min(vec a, vec b) { return _mm256_min_pd(a, b); }
 static inline vec v_max(vec a, vec b) { return _mm256_max_pd(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }

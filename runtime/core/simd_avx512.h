@@ -4,6 +4,7 @@
 #define KD_ISA avx512
 #define KD_ROWS 8 /* 8 neurons by 3 columns, or 6 by 4, of sums fit the 32 registers */
 #define KD_COLS 4
+#define KD_GROUP 4 /* vectors that go through an elementary function side by side */
 /* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,
    and the load ports become the limit. */
 #define KD_PIN(v) __asm__("" : "+v"(v))
@@ -26,13 +27,9 @@ static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
 }
-/* a / b to within an ulp, b normal: the divider takes 10 cycles a vector, this 4 to 5. */
-static inline vec v_ratio(vec a, vec b) {
-    vec r = _mm512_rcp14_ps(b);
-    r = _mm512_fmadd_ps(r, _mm512_fnmadd_ps(b, r, _mm512_set1_ps(1.0f)), r);
-    const vec q = _mm512_mul_ps(a, r);
-    return _mm512_fmadd_ps(r, _mm512_fnmadd_ps(b, q, a), q);
-}
+static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
+static inline vec v_estimate(vec a) { return _mm512_rcp14_ps(a); }
+#define KD_NEWTON 1 /* steps from the estimate of a reciprocal, 2^-14, to full precision */
 static inline vec v_round(vec a) { return _mm512_roundscale_ps(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {
@@ -56,14 +53,9 @@ static inline vec v_abs(vec a) { return _mm512_abs_pd(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm512_or_pd(a, _mm512_and_pd(sign, _mm512_set1_pd(-0.0)));
 }
-static inline vec v_ratio(vec a, vec b) {
-    const vec one = _mm512_set1_pd(1.0);
-    vec r = _mm512_rcp14_pd(b);
-    r = _mm512_fmadd_pd(r, _mm512_fnmadd_pd(b, r, one), r);
-    r = _mm512_fmadd_pd(r, _mm512_fnmadd_pd(b, r, one), r);
-    const vec q = _mm512_mul_pd(a, r);
-    return _mm512_fmadd_pd(r, _mm512_fnmadd_pd(b, q, a), q);
-}
+static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_pd(a, b, c); }
+static inline vec v_estimate(vec a) { return _mm512_rcp14_pd(a); }
+#define KD_NEWTON 2
 static inline vec v_round(vec a) { return _mm512_roundscale_pd(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {

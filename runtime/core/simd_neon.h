@@ -4,6 +4,7 @@
 #define KD_ISA neon
 #define KD_ROWS 6 /* neurons times columns of accumulators fit the 32 registers */
 #define KD_COLS 4
+#define KD_GROUP 4 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) __asm__("" : "+w"(v)) /* see simd_avx512.h */
 
 #if KD_BITS == 32
@@ -17,7 +18,6 @@ static inline vec v_add(vec a, vec b) { return vaddq_f32(a, b); }
 static inline vec v_sub(vec a, vec b) { return vsubq_f32(a, b); }
 static inline vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
 static inline vec v_div(vec a, vec b) { return vdivq_f32(a, b); }
-static inline vec v_ratio(vec a, vec b) { return vdivq_f32(a, b); }
 /* As on x86 the bound wins against a NaN. */
 static inline vec v_min(vec a, vec b) { return vminnmq_f32(a, b); }
 static inline vec v_max(vec a, vec b) { return vmaxnmq_f32(a, b); }
@@ -43,7 +43,6 @@ static inline vec v_add(vec a, vec b) { return vaddq_f64(a, b); }
 static inline vec v_sub(vec a, vec b) { return vsubq_f64(a, b); }
 static inline vec v_mul(vec a, vec b) { return vmulq_f64(a, b); }
 static inline vec v_div(vec a, vec b) { return vdivq_f64(a, b); }
-static inline vec v_ratio(vec a, vec b) { return vdivq_f64(a, b); }
 static inline vec v_min(vec a, vec b) { return vminnmq_f64(a, b); }
 static inline vec v_max(vec a, vec b) { return vmaxnmq_f64(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return vfmaq_f64(c, a, b); }

@@ -2,6 +2,7 @@
 #define KD_ISA scalar
 #define KD_ROWS 4
 #define KD_COLS 2
+#define KD_GROUP 1 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) ((void)0)
 
 #if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
@@ -37,7 +38,6 @@ static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_sub(vec a, vec b) { return a - b; }
 static inline vec v_mul(vec a, vec b) { return a * b; }
 static inline vec v_div(vec a, vec b) { return a / b; }
-static inline vec v_ratio(vec a, vec b) { return a / b; }
 static inline vec v_min(vec a, vec b) { return a < b ? a : b; }
 static inline vec v_max(vec a, vec b) { return a > b ? a : b; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
