@@ -92,7 +92,7 @@ MUTATIONS = {
     ),
     "chain rule without the curvature": (
         "kernels.inc",
-        "v_mul(a.second, product));",
+        "v_mul(a->second, product));",
         "v_mul(v_set1(0), product));",
     ),
     "residual reads a first derivative": (
@@ -102,8 +102,8 @@ MUTATIONS = {
     ),
     "sign of the reduction of exp": (
         "functions.inc",
-        "r = v_fma(k, v_set1(-ln2[1]), r);",
-        "r = v_fma(k, v_set1(ln2[1]), r);",
+        "v_fma(power[g], v_set1(-ln2[1]), r[g]);",
+        "v_fma(power[g], v_set1(ln2[1]), r[g]);",
     ),
     "sign of sin in odd half-periods": (
         "functions.inc",
@@ -112,8 +112,8 @@ MUTATIONS = {
     ),
     "slope of silu": (
         "functions.inc",
-        "v_fma(z, s1, s), v_fma(z, s2, v_mul(two, s1))",
-        "v_fma(z, s1, s), v_fma(z, s2, s1)",
+        "v_fma(z, of.second, v_mul(v_set1(2), of.first)),",
+        "v_fma(z, of.second, of.first),",
     ),
     "digit in the table of float tanh": ("coefficients.h", "1.34506238e-1f", "1.34506538e-1f"),
     "digit in the table of double exp": (
