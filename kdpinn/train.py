@@ -105,7 +105,7 @@ class _Progress:
         optimizer: its state.
         best, best_held_out: (P,) and its judgment.
         rows: (k, 6), iteration, stage, seconds, loss, held-out, error.
-        seconds: wall time before this session.
+        seconds: wall time before this start.
     """
 
     stage: int = 0
