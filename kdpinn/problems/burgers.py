@@ -82,7 +82,7 @@ RECIPES = {
         training=Training(
             points=4000, iterations=9000, last_iterations=3000, last_points=8000, check_every=100
         ),
-        distillation=Distillation(points=4000, iterations=18_000, tune_iterations=1000),
+        distillation=Distillation(points=4000, iterations=12_000, tune_iterations=1000),
     ),
 }
 
