@@ -8,11 +8,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ._jet import Jet
 from .format import FormatError, ModelFile, pack, read, unpack, write
 from .model import Model, OutsideDomainError, OutsideDomainWarning, load
-from .reloading import Reloading, ReloadWarning
 from .verify import Check, Verdict, verify
+
+if TYPE_CHECKING:
+    from .reloading import Reloading, ReloadWarning
 
 __all__ = [
     "Check",
@@ -32,3 +36,12 @@ __all__ = [
     "verify",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Late: most programs never reload, and every import counts before a first value.
+    if name in ("Reloading", "ReloadWarning"):
+        from . import reloading
+
+        return getattr(reloading, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -127,6 +126,8 @@ def seal(data: bytes) -> bytes:
 def content_digest(data: bytes) -> bytes:
     """SHA-256 over every byte of the file but those of the digest itself, 32 bytes."""
     view = memoryview(data)
+    import hashlib  # here: it loads OpenSSL, which takes longer than loading a model
+
     digest = hashlib.sha256(view[:DIGEST_START])
     digest.update(view[DIGEST_STOP:])
     return digest.digest()

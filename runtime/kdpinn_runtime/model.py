@@ -49,7 +49,8 @@ class Model:
     ) -> None:
         if outside not in get_args(Outside):
             raise ValueError(f"`outside` must be one of {get_args(Outside)}, got {outside!r}.")
-        self.file: ModelFile = unpack(content)
+        accepted = _core.check(content) is None
+        self.file: ModelFile = unpack(content, digest_checked=accepted)
         self.digest = content[64:96].hex()
         self.inputs: tuple[Variable, ...] = self.file.inputs
         self.outputs: tuple[Variable, ...] = self.file.outputs

@@ -84,7 +84,10 @@ def tanh_ratio(limit: float, degree: int) -> tuple[list[mp.mpf], list[mp.mpf]]:
         weight /= weight.sum()
     scale = [mp.mpf(limit) ** (-2 * i) for i in range(degree + 1)]
     above = [mp.mpf(c) * w for c, w in zip(best[: degree + 1], scale, strict=True)]
-    below = [mp.mpf(1), *(mp.mpf(c) * w for c, w in zip(best[degree + 1 :], scale[1:], strict=True))]
+    below = [
+        mp.mpf(1),
+        *(mp.mpf(c) * w for c, w in zip(best[degree + 1 :], scale[1:], strict=True)),
+    ]
     return above, below
 
 
