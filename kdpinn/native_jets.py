@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from functools import cache
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,6 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdpinn.networks import MLP
+from kdpinn_runtime import reverse
+
+Array: TypeAlias = NDArray[np.float64]
+Arguments: TypeAlias = tuple[
+    tuple[int, ...], str, Array, Array, Array, tuple[tuple[int, int], ...], int
+]
 
 
 class Call(NamedTuple):
@@ -25,24 +28,14 @@ class Call(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
     channels: int
 
-    def arguments(self, theta: Tensor) -> tuple[Any, ...]:
+    def arguments(self, theta: Tensor) -> Arguments:
         """The leading arguments of every function of `kdpinn_runtime.reverse`."""
-        pairs = np.asarray(self.pairs, dtype=np.int32).reshape(-1, 2)
-        x, scale = _array(self.x), _array(self.scale)
-        sizes, activation = self.network.sizes, self.network.activation
-        return sizes, activation, _array(theta), x, scale, pairs, self.order
+        network, x, scale = self.network, _array(self.x), _array(self.scale)
+        return network.sizes, network.activation, _array(theta), x, scale, self.pairs, self.order
 
     def shape(self) -> tuple[int, int, int]:
         """(K, N, m)."""
         return self.channels, self.x.shape[0], self.network.sizes[-1]
-
-
-@cache
-def _module() -> ModuleType | None:
-    try:
-        return importlib.import_module("kdpinn_runtime.reverse")
-    except ImportError:
-        return None
 
 
 def unavailable(theta: Tensor, x: Tensor) -> str:
@@ -53,8 +46,6 @@ def unavailable(theta: Tensor, x: Tensor) -> str:
         return f"they run on the CPU, theta is on {theta.device} and x on {x.device}."
     if x.requires_grad:
         return "they have no gradient with respect to x."
-    if _module() is None:
-        return "the module kdpinn_runtime.reverse is not installed."
     return ""
 
 
@@ -66,9 +57,8 @@ def jets(call: Call, theta: Tensor) -> Tensor:
 def jacobian(call: Call, theta: Tensor, seed: Tensor) -> Tensor:
     """(P, N); see `kdpinn.jets.jets_jacobian`."""
     out = torch.empty(call.network.parameters, call.x.shape[0], dtype=torch.float64)
-    module = _require()
     threads = torch.get_num_threads()
-    module.jacobian(*call.arguments(theta), _array(seed), out.numpy(), threads=threads)
+    reverse.jacobian(*call.arguments(theta), seed=_array(seed), out=out.numpy(), threads=threads)
     return out
 
 
@@ -80,29 +70,22 @@ class _NativeJets(torch.autograd.Function):
         ctx.save_for_backward(theta)
         ctx.call = call
         out = torch.empty(call.shape(), dtype=torch.float64)
-        module = _require()
-        module.jets(*call.arguments(theta), out.numpy(), threads=torch.get_num_threads())
+        reverse.jets(*call.arguments(theta), out=out.numpy(), threads=torch.get_num_threads())
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, seed: Tensor) -> tuple[Tensor, None]:
         (theta,) = ctx.saved_tensors
+        call: Call = ctx.call
         gradient = torch.empty_like(theta, memory_format=torch.contiguous_format)
-        _require().vjp(
-            *ctx.call.arguments(theta),
-            _array(seed),
-            gradient.numpy(),
+        reverse.vjp(
+            *call.arguments(theta),
+            seed=_array(seed),
+            gradient=gradient.numpy(),
             threads=torch.get_num_threads(),
         )
         return gradient, None
-
-
-def _require() -> ModuleType:
-    module = _module()
-    if module is None:
-        raise ImportError("Native jets need kdpinn_runtime.reverse, which is not installed.")
-    return module
 
 
 def _array(tensor: Tensor) -> NDArray[np.float64]:

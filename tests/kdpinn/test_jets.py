@@ -4,18 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdpinn import native_jets
 from kdpinn.jets import JetSpec, jets_jacobian, network_jets
 from kdpinn.networks import ACTIVATIONS, MLP
 
 EPS = torch.finfo(torch.float64).eps
 BACKENDS = ["torch", "native"]
-
-
-def need(backend: str) -> None:
-    point = torch.zeros(1, 1, dtype=torch.float64)
-    if backend == "native" and native_jets.unavailable(point[0], point):
-        pytest.skip("kdpinn_runtime.reverse is not installed")
 
 
 def case(activation: str = "tanh", sizes: tuple[int, ...] = (2, 7, 5, 2), n: int = 9):
@@ -64,7 +57,6 @@ def specs(d: int) -> list[JetSpec]:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_channels_match_nested_autograd(backend, activation, d):
-    need(backend)
     network, theta, x, scale = case(activation, (d, 7, 5, 2))
     for spec in specs(d):
         got = network_jets(network, theta, x, spec, scale, backend)
@@ -78,7 +70,6 @@ def test_channels_match_nested_autograd(backend, activation, d):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradient_and_jacobian_match_autograd(backend, activation):
-    need(backend)
     network, theta, x, scale = case(activation, n=5)
     for spec in specs(2):
         seed = torch.randn(spec.channels, 5, 2, generator=torch.Generator().manual_seed(2)).double()
@@ -101,7 +92,6 @@ def test_gradient_and_jacobian_match_autograd(backend, activation):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 31, 129, 1025])
 def test_any_number_of_points(backend, n):
-    need(backend)
     network, theta, x, scale = case(n=n)
     spec = specs(2)[-1]
     whole = network_jets(network, theta, x, spec, scale, backend)
@@ -111,7 +101,6 @@ def test_any_number_of_points(backend, n):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_permuting_hidden_units_changes_nothing(backend):
-    need(backend)
     network, theta, x, scale = case()
     order = torch.randperm(7, generator=torch.Generator().manual_seed(3))
     (w1, b1), (w2, b2), (w3, b3) = network.unpack(theta)
