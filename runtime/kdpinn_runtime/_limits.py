@@ -9,6 +9,9 @@ MAX_INPUTS = 16
 MAX_OUTPUTS = 16
 MAX_LAYERS = 64
 MAX_WIDTH = 4096
+MAX_FEATURES = 128
+MAX_OPERATIONS = 256
+"""Of one map: the features, or the exact conditions."""
 MAX_PAIRS = 136
 """All second derivatives of 16 inputs: 16 * 17 / 2."""
 MAX_PARAMETERS = 64

@@ -11,8 +11,10 @@ import numpy as np
 
 from ._baseline import Array, Baseline
 from ._card import card_bytes, parse_card
+from ._coordinates import CoordinateMap
 from ._limits import (
     MAX_EQUATIONS,
+    MAX_FEATURES,
     MAX_INPUTS,
     MAX_LAYERS,
     MAX_OUTPUTS,
@@ -44,6 +46,12 @@ class ModelFile:
     z = (x - input_shift) * input_scale, through the layers to y, u = y * output_scale +
     output_shift; the shifts and scales are float64, (d,) and (m,). `pairs` are the second
     derivatives (i, j), i <= j, that the equations use. `card` is any JSON object.
+
+    `features`: F functions of the inputs that the network takes instead of the inputs, z =
+    (features(x) - input_shift) * input_scale, with shifts and scales (F,); for periodicity,
+    Fourier features and the like. `exact`: 2 m functions, base_1 .. base_m, factor_1 .. factor_m;
+    the outputs are then base(x) + factor(x) * u, which conditions can be built into. Derivatives
+    are by the d inputs all the same.
     Raises FormatError with all problems at once.
     """
 
@@ -60,6 +68,8 @@ class ModelFile:
     targets: tuple[Target, ...] = DEFAULT_TARGETS
     card: dict[str, Any] = field(default_factory=dict)
     baseline: Baseline | None = None
+    features: CoordinateMap | None = None
+    exact: CoordinateMap | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs", "layers", "equations", "targets"):
@@ -71,6 +81,7 @@ class ModelFile:
         problems.raise_if_any()
         _check_names(self, problems)
         _check_ranges(self, problems)
+        _check_maps(self, problems)
         self._check_affine(problems)
         _check_layers(self, problems)
         _check_pairs(self, problems)
@@ -84,24 +95,32 @@ class ModelFile:
         problems.raise_if_any()
 
     def _check_affine(self, problems: Problems) -> None:
-        for side, variables in (("input", self.inputs), ("output", self.outputs)):
+        for side, names in (("input", self._fed), ("output", [v.name for v in self.outputs])):
             for what in ("shift", "scale"):
                 array = frozen_array(getattr(self, f"{side}_{what}"), np.float64)
                 object.__setattr__(self, f"{side}_{what}", array)
-                if array.shape != (len(variables),):
+                if array.shape != (len(names),):
+                    per = "feature" if side == "input" and self.features else side
                     problems.add(
                         "RECORD",
-                        f"{side}_{what} has shape {array.shape}, expected ({len(variables)},): "
-                        f"one number per {side}",
+                        f"{side}_{what} has shape {array.shape}, expected ({len(names)},): "
+                        f"one number per {per}",
                     )
                     continue
-                for variable, number in zip(variables, array, strict=True):
+                for name, number in zip(names, array, strict=True):
                     problems.require(
                         bool(np.isfinite(number)) and (what == "shift" or number != 0.0),
                         "VALUE",
-                        f"{side}_{what} of {variable.name!r} is {number}, expected a finite "
+                        f"{side}_{what} of {name!r} is {number}, expected a finite "
                         + ("number" if what == "shift" else "number other than 0"),
                     )
+
+    @property
+    def _fed(self) -> list[str]:
+        """Names of what the first layer takes."""
+        if self.features is None:
+            return [v.name for v in self.inputs]
+        return [f"feature {k}" for k in range(len(self.features.results))]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -164,8 +183,32 @@ def _check_ranges(file: ModelFile, problems: Problems) -> None:
         )
 
 
+def _check_maps(file: ModelFile, problems: Problems) -> None:
+    d, m = len(file.inputs), len(file.outputs)
+    for name, program in (("features", file.features), ("exact", file.exact)):
+        if program is not None:
+            problems.require(
+                program.columns <= d,
+                "MAP",
+                f"{name} reads coordinate {program.columns - 1}, the model has {d}",
+            )
+    if file.features is not None:
+        problems.require(
+            len(file.features.results) <= MAX_FEATURES,
+            "RECORD",
+            f"{len(file.features.results)} features, the cap is {MAX_FEATURES}",
+        )
+    if file.exact is not None:
+        problems.require(
+            len(file.exact.results) == 2 * m,
+            "MAP",
+            f"exact has {len(file.exact.results)} results, expected {2 * m}: a base for each "
+            "output, then a factor for each",
+        )
+
+
 def _check_layers(file: ModelFile, problems: Problems) -> None:
-    width, previous = len(file.inputs), "the inputs give"
+    width, previous = len(file._fed), "the features give" if file.features else "the inputs give"
     for index, layer in enumerate(file.layers):
         n_out, n_in = layer.weight.shape
         problems.require(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ._coordinates import OPERATION_KINDS, CoordinateMap, Operation
 from ._limits import MAX_FACTORS
 from ._parts import FACTOR_KINDS, Equation, Factor, Parameter, Target, Term, Variable
 from ._records import CAPS, RECORD_BYTES, RESERVED_KINDS, Kind, decode, stray_byte
@@ -18,6 +19,12 @@ Fields = dict[str, Any]
 Records = dict[Kind, list[Fields]]
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 Part = TypeVar("Part")
+
+_RESULTS: tuple[tuple[Kind, Kind, tuple[str, ...]], ...] = (
+    (Kind.FEATURE, Kind.NORMALIZE, ("operation",)),
+    (Kind.EXACT, Kind.AFFINE, ("base_operation", "factor_operation")),
+)
+"""Operations of a map, and the records and fields that name its results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,8 @@ class Program:
     parameters: tuple[Parameter, ...]
     equations: tuple[Equation, ...]
     targets: tuple[Target, ...]
+    features: CoordinateMap | None
+    exact: CoordinateMap | None
     tensors: list[Fields]
     dense: list[Fields]
     baseline: list[Fields]
@@ -55,6 +64,8 @@ def parse_program(data: bytes) -> Program:
         parameters=tuple(Parameter(**fields) for fields in records[Kind.PARAMETER]),
         equations=_equations(problems, records[Kind.EQUATION], records[Kind.TERM]),
         targets=_parts(problems, records[Kind.TARGET], "TARGET", lambda f: Target(**f)),
+        features=_map(problems, records, *_RESULTS[0]),
+        exact=_map(problems, records, *_RESULTS[1]),
         tensors=records[Kind.TENSOR],
         dense=records[Kind.DENSE],
         baseline=records[Kind.BASELINE],
@@ -96,8 +107,22 @@ def _split(data: bytes) -> Records:
         records[kind].append(decode(kind, record))
         previous = kind
     _check_partners(problems, records)
+    _check_references(problems, records)
     problems.raise_if_any()
     return records
+
+
+def _check_references(problems: Problems, records: Records) -> None:
+    """Where a program has no map, nothing may refer to it."""
+    for kind, owner, names in _RESULTS:
+        for index, fields in enumerate(records[owner]):
+            stray = [name for name in names if fields[name] and not records[kind]]
+            problems.require(
+                not stray,
+                "PADDING",
+                f"{owner.name} {index} has {' and '.join(stray)}, the program has no {kind.name} "
+                "record for it",
+            )
 
 
 def _check_unused(problems: Problems, number: int, kind: Kind, record: bytes) -> None:
@@ -125,7 +150,10 @@ def _check_partners(problems: Problems, records: Records) -> None:
         )
     for kind in (Kind.INPUT, Kind.OUTPUT, Kind.DENSE):
         problems.require(len(records[kind]) > 0, "RECORD", f"the program has no {kind.name} record")
-    for kind, partner in ((Kind.NORMALIZE, Kind.INPUT), (Kind.AFFINE, Kind.OUTPUT)):
+    partners = [(Kind.AFFINE, Kind.OUTPUT)]
+    if not records[Kind.FEATURE]:
+        partners.append((Kind.NORMALIZE, Kind.INPUT))
+    for kind, partner in partners:
         problems.require(
             len(records[kind]) == len(records[partner]),
             "RECORD",
@@ -162,6 +190,31 @@ def _affine(records: list[Fields]) -> Affine:
     shift = np.array([fields["shift"] for fields in records], dtype=np.float64)
     scale = np.array([fields["scale"] for fields in records], dtype=np.float64)
     return shift, scale
+
+
+def _map(
+    problems: Problems, records: Records, kind: Kind, owner: Kind, names: tuple[str, ...]
+) -> CoordinateMap | None:
+    """The map whose operations are of `kind` and whose results `owner` names; None without one."""
+    if not records[kind]:
+        return None
+    operations = _parts(problems, records[kind], kind.name, _operation)
+    if len(operations) < len(records[kind]):
+        return None
+    results = tuple(fields[name] for name in names for fields in records[owner])
+    try:
+        return CoordinateMap(operations, results)
+    except FormatError as error:
+        problems.extend(error, kind.name)
+        return None
+
+
+def _operation(fields: Fields) -> Operation:
+    number = fields["operation"]
+    if not 1 <= number <= len(OPERATION_KINDS):
+        raise FormatError("MAP", f"it is of kind {number}, expected 1 .. {len(OPERATION_KINDS)}")
+    kind = OPERATION_KINDS[number - 1]
+    return Operation(kind=kind, a=fields["a"], b=fields["b"], value=fields["value"])
 
 
 def _equations(

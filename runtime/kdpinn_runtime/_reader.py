@@ -201,4 +201,6 @@ def _build(program: Program, tensors: list[NDArray[Any]], card: bytes) -> ModelF
         targets=program.targets,
         card=parse_card(card),
         baseline=baseline,
+        features=program.features,
+        exact=program.exact,
     )

@@ -9,8 +9,10 @@ from typing import Any
 from ._limits import (
     MAX_EQUATIONS,
     MAX_FACTORS,
+    MAX_FEATURES,
     MAX_INPUTS,
     MAX_LAYERS,
+    MAX_OPERATIONS,
     MAX_OUTPUTS,
     MAX_PAIRS,
     MAX_PARAMETERS,
@@ -51,12 +53,16 @@ class Kind(IntEnum):
     TERM = 11
     BASELINE = 12
     TARGET = 13
+    FEATURE = 14
+    EXACT = 15
 
 
 RESERVED_KINDS = {6: "tied dense"}
 
 _NAME = ("name", 8, f"{NAME_BYTES}s")
 _UNIT = ("unit", 32, f"{UNIT_BYTES}s")
+
+_OPERATION = (("value", 8, "d"), ("operation", 16, "I"), ("a", 20, "I"), ("b", 24, "I"))
 
 FIELDS: dict[Kind, tuple[tuple[str, int, str], ...]] = {
     Kind.INPUT: (_NAME, _UNIT, ("lower", 48, "d"), ("upper", 56, "d")),
@@ -69,7 +75,7 @@ FIELDS: dict[Kind, tuple[tuple[str, int, str], ...]] = {
         ("offset", 32, "Q"),
         ("bytes", 40, "Q"),
     ),
-    Kind.NORMALIZE: (("shift", 8, "d"), ("scale", 16, "d")),
+    Kind.NORMALIZE: (("shift", 8, "d"), ("scale", 16, "d"), ("operation", 24, "I")),
     Kind.DENSE: (
         ("activation", 8, "I"),
         ("n_in", 12, "I"),
@@ -77,7 +83,12 @@ FIELDS: dict[Kind, tuple[tuple[str, int, str], ...]] = {
         ("weight", 20, "I"),
         ("bias", 24, "I"),
     ),
-    Kind.AFFINE: (("scale", 8, "d"), ("shift", 16, "d")),
+    Kind.AFFINE: (
+        ("scale", 8, "d"),
+        ("shift", 16, "d"),
+        ("base_operation", 24, "I"),
+        ("factor_operation", 28, "I"),
+    ),
     Kind.SECOND: (("i", 8, "I"), ("j", 12, "I")),
     Kind.PARAMETER: (_NAME, _UNIT, ("value", 48, "d")),
     Kind.EQUATION: (_NAME, ("terms", 32, "I"), ("limit", 40, "d")),
@@ -89,6 +100,8 @@ FIELDS: dict[Kind, tuple[tuple[str, int, str], ...]] = {
     ),
     Kind.BASELINE: (("role", 8, "I"), ("tensor", 12, "I"), ("limit", 16, "d")),
     Kind.TARGET: (("limit_ms", 8, "d"), ("quantile", 16, "d"), ("points", 24, "Q")),
+    Kind.FEATURE: _OPERATION,
+    Kind.EXACT: _OPERATION,
 }
 """Kind -> (field, offset in the record, struct format). Every record starts with kind, index."""
 
@@ -97,7 +110,7 @@ CAPS = {
     Kind.INPUT: MAX_INPUTS,
     Kind.OUTPUT: MAX_OUTPUTS,
     Kind.TENSOR: 2 * MAX_LAYERS + MAX_ROLES,
-    Kind.NORMALIZE: MAX_INPUTS,
+    Kind.NORMALIZE: MAX_FEATURES,
     Kind.DENSE: MAX_LAYERS,
     Kind.AFFINE: MAX_OUTPUTS,
     Kind.SECOND: MAX_PAIRS,
@@ -106,6 +119,8 @@ CAPS = {
     Kind.TERM: MAX_TERMS,
     Kind.BASELINE: MAX_ROLES,
     Kind.TARGET: MAX_TARGETS,
+    Kind.FEATURE: MAX_OPERATIONS,
+    Kind.EXACT: MAX_OPERATIONS,
 }
 """Kind -> most records of it."""
 

@@ -16,6 +16,7 @@ REFUSALS: dict[str, str] = {
     "TENSOR": "a tensor has a wrong place, size or shape",
     "DTYPE": "a number type is not supported",
     "LAYER": "the layers do not form a network",
+    "MAP": "a function of the coordinates is malformed",
     "RESIDUAL": "the equations are malformed",
     "BASELINE": "the baseline is malformed",
     "UNSUPPORTED": "a kind of record is reserved for a later version",

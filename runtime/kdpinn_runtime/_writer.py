@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._atomic import replacing
 from ._baseline import ROLES
 from ._card import card_bytes
+from ._coordinates import OPERATION_KINDS, CoordinateMap
 from ._limits import MAX_FACTORS, MAX_FILE_BYTES, MAX_RECORDS
 from ._model_file import ModelFile
 from ._parts import ACTIVATIONS, FACTOR_KINDS, Factor, Variable
@@ -79,9 +80,9 @@ def pack(file: ModelFile) -> bytes:
         *(_variable(Kind.OUTPUT, index, v) for index, v in enumerate(file.outputs)),
         *tensors.records,
         *baseline.records,
-        *_affine(Kind.NORMALIZE, file.input_shift, file.input_scale),
+        *_normalize(file),
         *dense,
-        *_affine(Kind.AFFINE, file.output_shift, file.output_scale),
+        *_affine(file),
         *(encode(Kind.SECOND, k, i=i, j=j) for k, (i, j) in enumerate(file.pairs)),
         *_physics_records(file),
         *replayed,
@@ -89,6 +90,8 @@ def pack(file: ModelFile) -> bytes:
             encode(Kind.TARGET, k, limit_ms=t.limit_ms, quantile=t.quantile, points=t.points)
             for k, t in enumerate(file.targets)
         ),
+        *_operations(Kind.FEATURE, file.features),
+        *_operations(Kind.EXACT, file.exact),
     ]
     problems = Problems()
     problems.require(
@@ -139,9 +142,38 @@ def _variable(kind: Kind, index: int, v: Variable) -> bytes:
     )
 
 
-def _affine(kind: Kind, shift: NDArray[Any], scale: NDArray[Any]) -> Iterator[bytes]:
-    for index, (each_shift, each_scale) in enumerate(zip(shift, scale, strict=True)):
-        yield encode(kind, index, shift=float(each_shift), scale=float(each_scale))
+def _normalize(file: ModelFile) -> Iterator[bytes]:
+    columns = zip(file.input_shift, file.input_scale, strict=True)
+    for k, (shift, scale) in enumerate(columns):
+        operation = file.features.results[k] if file.features else 0
+        yield encode(Kind.NORMALIZE, k, shift=float(shift), scale=float(scale), operation=operation)
+
+
+def _affine(file: ModelFile) -> Iterator[bytes]:
+    m = len(file.outputs)
+    results = file.exact.results if file.exact else (0,) * (2 * m)
+    columns = zip(file.output_shift, file.output_scale, strict=True)
+    for k, (shift, scale) in enumerate(columns):
+        yield encode(
+            Kind.AFFINE,
+            k,
+            shift=float(shift),
+            scale=float(scale),
+            base_operation=results[k],
+            factor_operation=results[m + k],
+        )
+
+
+def _operations(kind: Kind, program: CoordinateMap | None) -> Iterator[bytes]:
+    for index, operation in enumerate(program.operations if program else ()):
+        yield encode(
+            kind,
+            index,
+            value=float(operation.value),
+            operation=OPERATION_KINDS.index(operation.kind) + 1,
+            a=operation.a,
+            b=operation.b,
+        )
 
 
 def _dense_records(file: ModelFile, section: _Section) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ The layout is described in `docs/format.md`. Everything here is numpy and the st
 from __future__ import annotations
 
 from ._baseline import LIMITED_ROLES, ROLES, Baseline
+from ._coordinates import OPERATION_KINDS, CoordinateMap, Operation
 from ._model_file import ModelFile
 from ._parts import (
     ACTIVATIONS,
@@ -29,15 +30,18 @@ __all__ = [
     "DEFAULT_TARGETS",
     "FACTOR_KINDS",
     "LIMITED_ROLES",
+    "OPERATION_KINDS",
     "REFUSALS",
     "ROLES",
     "Baseline",
+    "CoordinateMap",
     "Equation",
     "Factor",
     "FactorKind",
     "FormatError",
     "Layer",
     "ModelFile",
+    "Operation",
     "Parameter",
     "Target",
     "Term",

@@ -11,9 +11,9 @@ import pytest
 from kdpinn_runtime.format import FormatError, unpack
 
 INPUT, OUTPUT, TENSOR, NORMALIZE, DENSE, TIED, AFFINE = range(1, 8)
-SECOND, PARAMETER, EQUATION, TERM, BASELINE, TARGET = range(8, 14)
+SECOND, PARAMETER, EQUATION, TERM, BASELINE, TARGET, FEATURE, EXACT = range(8, 16)
 NAMES = "INPUT OUTPUT TENSOR NORMALIZE DENSE TIED AFFINE SECOND PARAMETER EQUATION TERM"
-KIND_NAMES = dict(enumerate([*NAMES.split(), "BASELINE", "TARGET"], start=1))
+KIND_NAMES = dict(enumerate([*NAMES.split(), "BASELINE", "TARGET", "FEATURE", "EXACT"], start=1))
 
 
 def refusal_of_core(data):

@@ -95,11 +95,11 @@ class NumpyModel:
         return self._jet(self._checked(x).astype(np.float64), pairs)
 
     def _jet(self, x, pairs):
-        file, (n, d) = self.file, x.shape
-        value = (x - file.input_shift) * file.input_scale
-        first = np.broadcast_to(np.diag(file.input_scale), (n, d, d))  # [point, by, unit]
-        second = np.zeros((n, len(pairs), d))
+        file = self.file
         i, j = np.array(pairs, dtype=int).reshape(-1, 2).T
+        value, first, second = self._seed(x, pairs)
+        value = (value - file.input_shift) * file.input_scale
+        first, second = first * file.input_scale, second * file.input_scale
         for layer in file.layers:
             weight, bias = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
             value, first, second = value @ weight.T + bias, first @ weight.T, second @ weight.T
@@ -107,14 +107,38 @@ class NumpyModel:
             curved = curve[:, None] * first[:, i] * first[:, j]
             second = curved + slope[:, None] * second
             first = slope[:, None] * first
+        value = value * file.output_scale + file.output_shift
+        first, second = first * file.output_scale, second * file.output_scale
+        if file.exact is not None:
+            value, first, second = self._imposed(x, pairs, value, first, second)
         return NumpyJet(
-            value=value * file.output_scale + file.output_shift,
-            first=np.swapaxes(first * file.output_scale, 1, 2),
-            second=np.swapaxes(second * file.output_scale, 1, 2),
+            value=value,
+            first=np.swapaxes(first, 1, 2),
+            second=np.swapaxes(second, 1, 2),
             pairs=pairs,
             inputs=self.names,
             outputs=tuple(v.name for v in self.outputs),
         )
+
+    def _seed(self, x, pairs):
+        """What the network takes: values (n, F), derivatives [point, by, unit]."""
+        if self.file.features is None:
+            (n, d), identity = x.shape, np.eye(x.shape[1])
+            return x, np.broadcast_to(identity, (n, d, d)), np.zeros((n, len(pairs), d))
+        value, first, second = self.file.features.jet(x, pairs)
+        return value, np.swapaxes(first, 1, 2), np.swapaxes(second, 1, 2)
+
+    def _imposed(self, x, pairs, value, first, second):
+        """base + factor * outputs, by the product rule."""
+        m = len(self.outputs)
+        i, j = np.array(pairs, dtype=int).reshape(-1, 2).T
+        b, b1, b2 = (np.swapaxes(a[:, :m], 1, a.ndim - 1) for a in self.file.exact.jet(x, pairs))
+        f, f1, f2 = (np.swapaxes(a[:, m:], 1, a.ndim - 1) for a in self.file.exact.jet(x, pairs))
+        second = (b2 + f2 * value[:, None] + f1[:, i] * first[:, j] + f1[:, j] * first[:, i]) + f[
+            :, None
+        ] * second
+        first = b1 + f1 * value[:, None] + f[:, None] * first
+        return b + f * value, first, second
 
     def residual(self, x, data=None):
         """Residual of each equation, (n, equations)."""
