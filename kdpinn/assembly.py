@@ -11,6 +11,7 @@ from kdpinn import __version__
 from kdpinn.facts import axes, problem_facts
 from kdpinn.metrics import EngineLatency, FrontierPoint, History, ModelMetrics, RunResult
 from kdpinn.problems import Problem
+from kdpinn.rasterize import onto_grid
 from kdpinn.run_folder import RunFolder
 from kdpinn.stored import read_arrays, read_history
 
@@ -30,6 +31,9 @@ def assemble(
     models = {role: ModelMetrics(**facts) for role, facts in evaluation["models"].items()}
     students = tuple(ModelMetrics(**facts) for facts in evaluation.get("students", []))
     fields = read_arrays(folder.state / "fields.npz") if models else {}
+    if problem.scattered:
+        points = problem.evaluation_points()
+        fields = {name: onto_grid(problem, points, array) for name, array in fields.items()}
     bench = folder.finished("latency") or {}
     return RunResult(
         problem=problem_facts(problem),

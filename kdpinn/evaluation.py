@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from kdpinn.geometry import FloatArray
-from kdpinn.metrics import accuracy
+from kdpinn.metrics import Accuracy, accuracy
 from kdpinn.problems import Problem
 from kdpinn_runtime import Model
 
@@ -21,9 +21,7 @@ class OnGrid:
 
     values: FloatArray
     residual: FloatArray | None
-    rel_l2: float | None
-    rmse: float | None
-    max_abs: float | None
+    accuracy: Accuracy | None
 
     @property
     def residual_rms(self) -> float | None:
@@ -47,14 +45,7 @@ def on_grid(
     residual = None
     if problem.residual is not None:
         residual = np.concatenate(list(map(partial(_residual, problem, model), parts)))
-    found = accuracy(values, reference) if reference is not None else None
-    return OnGrid(
-        values,
-        residual,
-        found.rel_l2 if found else None,
-        found.rmse if found else None,
-        found.max_abs if found else None,
-    )
+    return OnGrid(values, residual, accuracy(values, reference) if reference is not None else None)
 
 
 def check_names(problem: Problem, model: Model) -> None:
@@ -76,6 +67,8 @@ def _residual(problem: Problem, model: Model, points: FloatArray) -> FloatArray:
     if spec.order > 0:
         channels += [jet.first[..., i] for i in range(len(names))]
     channels += [jet.second[..., k] for k in range(len(second))]
-    j = problem.jet(points, np.stack(channels), spec, problem.data_at(points))
+    # A model of an inverse problem carries the parameters that its own training found.
+    known = {p.name: p.value for p in model.file.parameters if p.name in problem.parameters}
+    j = problem.jet(points, np.stack(channels), spec, {**problem.data_at(points), **known})
     squares = [np.asarray(r, dtype=np.float64) ** 2 for r in problem.residuals(j).values()]
     return np.asarray(np.sqrt(np.sum(squares, axis=0)), dtype=np.float64)

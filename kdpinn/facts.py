@@ -7,8 +7,12 @@ import re
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from kdpinn.metrics import Axis, ProblemFacts
+from kdpinn.places import Disk, Place, Points
 from kdpinn.problems import Condition, Problem, available, trace
+from kdpinn.rasterize import raster
 from kdpinn_runtime.format import Factor, Term
 
 _GREEK = {
@@ -73,8 +77,9 @@ def _spelled(name: str) -> str:
 
 
 def axes(problem: Problem) -> tuple[Axis, ...]:
-    """The evaluation grid by coordinate."""
-    grid = problem.domain.grid(problem.grid).reshape(*problem.grid, problem.domain.dim)
+    """The evaluation grid by coordinate; that of the pictures where the points are scattered."""
+    counts = raster(problem) if problem.scattered else problem.grid
+    grid = problem.domain.grid(counts).reshape(*counts, problem.domain.dim)
     lines = []
     for i, name in enumerate(problem.coordinates):
         at: list[Any] = [0] * problem.domain.dim
@@ -96,9 +101,7 @@ def equation_texts(problem: Problem) -> tuple[str, ...]:
 
 def condition_text(condition: Condition) -> str:
     """`initial: u = sine(x) on t = 0`, one line."""
-    places = " and ".join(
-        ", ".join(f"{name} = {value:g}" for name, value in face.items()) for face in condition.on
-    )
+    places = " and ".join(map(_place_text, condition.on))
     suffix = "_target"
     values = [
         f"{name.removesuffix(suffix)} = {_datum(value)}"
@@ -109,7 +112,15 @@ def condition_text(condition: Condition) -> str:
     return f"{condition.name}: {what} on {places}".replace("-", "−")
 
 
+def _place_text(place: Place) -> str:
+    if isinstance(place, (Disk, Points)):
+        return str(place)
+    return ", ".join(f"{name} = {value:g}" for name, value in place.items())
+
+
 def _datum(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return "given values"
     if not callable(value):
         return f"{value:g}"
     name = getattr(value, "__name__", "a function")

@@ -1,15 +1,16 @@
-"""The domain of a problem: a box of named coordinates, and its faces."""
+"""The domain of a problem: a box of named coordinates, its faces, and holes in it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray: TypeAlias = NDArray[np.float64]
+from kdpinn.places import Disk, FloatArray
+
+__all__ = ["Box", "FloatArray"]
 
 
 class Box:
@@ -19,18 +20,24 @@ class Box:
 
     Args:
         units: unit of each coordinate by name; "" (dimensionless) where not given.
+        holes: disks cut out of the box, each inside it or across its faces.
         bounds: name=(lower, upper), finite, lower < upper.
     Raises:
         ValueError: no coordinate, bounds that are no interval, or a unit of an unknown coordinate.
     """
 
-    __slots__ = ("_bounds", "_units", "names")
+    __slots__ = ("_bounds", "_units", "holes", "names")
     names: tuple[str, ...]
+    holes: tuple[Disk, ...]
     _bounds: tuple[tuple[float, float], ...]
     _units: tuple[str, ...]
 
     def __init__(
-        self, *, units: Mapping[str, str] | None = None, **bounds: tuple[float, float]
+        self,
+        *,
+        units: Mapping[str, str] | None = None,
+        holes: Sequence[Disk] = (),
+        **bounds: tuple[float, float],
     ) -> None:
         if not bounds:
             raise ValueError("`Box` needs at least one coordinate, e.g. `Box(x=(-1, 1))`.")
@@ -39,7 +46,14 @@ class Box:
                 raise ValueError(
                     f"`Box` has a unit for '{name}', but its coordinates are {_listed(bounds)}."
                 )
+        for hole in holes:
+            if not set(hole.names) <= set(bounds):
+                raise ValueError(
+                    f"`Box` has a hole in {_listed(hole.names)}, but its coordinates are "
+                    f"{_listed(bounds)}."
+                )
         object.__setattr__(self, "names", tuple(bounds))
+        object.__setattr__(self, "holes", tuple(holes))
         object.__setattr__(self, "_bounds", tuple(_interval(k, v) for k, v in bounds.items()))
         object.__setattr__(self, "_units", tuple((units or {}).get(name, "") for name in bounds))
 
@@ -47,18 +61,19 @@ class Box:
         raise AttributeError(f"`Box` is immutable: make a new one instead of setting '{name}'.")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.names, self._bounds, self._units)
+        return _rebuild, (self.names, self._bounds, self._units, self.holes)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Box) and self.__reduce__() == other.__reduce__()
 
     def __hash__(self) -> int:
-        return hash((self.names, self._bounds, self._units))
+        return hash(self.__reduce__())
 
     def __repr__(self) -> str:
         bounds = [f"{k}=({a:g}, {b:g})" for k, (a, b) in zip(self.names, self._bounds, strict=True)]
         units = {k: u for k, u in zip(self.names, self._units, strict=True) if u}
-        return f"Box({', '.join(bounds + ([f'units={units}'] if units else []))})"
+        more = {"units": units, "holes": self.holes}
+        return f"Box({', '.join(bounds + [f'{k}={v}' for k, v in more.items() if v])})"
 
     @property
     def dim(self) -> int:
@@ -115,8 +130,10 @@ class Box:
         return (x - self.lower) / (self.upper - self.lower)
 
     def contains(self, x: FloatArray) -> NDArray[np.bool_]:
-        """Whether each point of x, (n, d), lies in the closed box, (n,)."""
+        """Whether each point of x, (n, d), lies in the closed box and in no hole, (n,)."""
         inside: NDArray[np.bool_] = np.all((x >= self.lower) & (x <= self.upper), axis=1)
+        for hole in self.holes:
+            inside &= ~hole.contains(self.columns(x))
         return inside
 
     def columns(self, x: FloatArray) -> dict[str, FloatArray]:
@@ -141,6 +158,14 @@ class Box:
             )
         axes = [np.linspace(a, b, n) for (a, b), n in zip(self._bounds, shape, strict=True)]
         return np.stack([c.ravel() for c in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+    def check_hole(self, hole: Disk) -> Disk:
+        """The hole itself; ValueError unless it is one of this box."""
+        if hole not in self.holes:
+            raise ValueError(
+                f"{hole} is no border of {self!r}: name the disk under `holes` of the box too."
+            )
+        return hole
 
     def check_face(self, face: Mapping[str, float]) -> dict[str, float]:
         """The face as floats; any fixed value inside the closed box is allowed, not only an end.
@@ -177,6 +202,13 @@ def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
 
 
 def _rebuild(
-    names: tuple[str, ...], bounds: tuple[tuple[float, float], ...], units: tuple[str, ...]
+    names: tuple[str, ...],
+    bounds: tuple[tuple[float, float], ...],
+    units: tuple[str, ...],
+    holes: tuple[Disk, ...],
 ) -> Box:
-    return Box(units=dict(zip(names, units, strict=True)), **dict(zip(names, bounds, strict=True)))
+    return Box(
+        units=dict(zip(names, units, strict=True)),
+        holes=holes,
+        **dict(zip(names, bounds, strict=True)),
+    )

@@ -80,11 +80,11 @@ def network_jets(
     """Jets of the network's raw outputs with respect to the physical coordinates.
 
     Args:
-        network: m outputs, `spec.d` inputs.
+        network: m outputs; `spec.d` inputs, or F.
         theta: (P,), parameters; the result is differentiable with respect to them.
-        x: (N, d), *normalized* coordinates.
+        x: (N, d), *normalized* coordinates; or (K, N, F), channels of the F network inputs.
         spec: the derivatives wanted.
-        scale: (d,), d(normalized coordinate) / d(physical coordinate).
+        scale: (d,), d(normalized coordinate) / d(physical coordinate); not read with channels.
         backend: "auto" takes the native kernels where they apply, else torch.
     Returns:
         (K, N, m) in the channel order of `spec`.
@@ -127,7 +127,7 @@ def jets_jacobian(
     rows: list[Tensor] = []
     for (a, _), g in zip(layers, gradients, strict=True):
         weight = torch.einsum("kno,kni->oin", g, a.detach())
-        rows += [weight.reshape(-1, x.shape[0]), g[0].T]
+        rows += [weight.reshape(-1, x.shape[-2]), g[0].T]
     return torch.cat(rows)
 
 
@@ -146,8 +146,27 @@ def _forward(
     return layers
 
 
+def product(a: Tensor, b: Tensor, spec: JetSpec) -> Tensor:
+    """Channels of the product of two functions, all (K, N, m).
+
+    ab, a_i b + a b_i, and a_ij b + a_i b_j + a_j b_i + a b_ij.
+    """
+    parts = [a[:1] * b[:1]]
+    if spec.order > 0:
+        first = slice(1, 1 + spec.d)
+        parts.append(a[first] * b[:1] + a[:1] * b[first])
+    if spec.pairs:
+        second = slice(1 + spec.d, None)
+        left, right = ([1 + pair[side] for pair in spec.pairs] for side in (0, 1))
+        crossed = a[left] * b[right] + a[right] * b[left]
+        parts.append(a[second] * b[:1] + crossed + a[:1] * b[second])
+    return torch.cat(parts)
+
+
 def _seed(x: Tensor, spec: JetSpec, scale: Tensor) -> Tensor:
-    """Channels of the normalized coordinates themselves, (K, N, d)."""
+    """Channels of the network's inputs, (K, N, d): those of the normalized coordinates, or x."""
+    if x.dim() == 3:
+        return x
     a = x.new_zeros(spec.channels, *x.shape)
     a[0] = x
     if spec.order > 0:
@@ -171,7 +190,13 @@ def _activate(z: Tensor, activation: str, spec: JetSpec) -> Tensor:
 
 def _check(network: MLP, x: Tensor, spec: JetSpec, scale: Tensor) -> None:
     d = network.sizes[0]
-    if spec.d != d or x.dim() != 2 or x.shape[1] != d or scale.shape != (d,):
+    if x.dim() == 3:
+        if (x.shape[0], x.shape[2]) != (spec.channels, d):
+            raise ValueError(
+                f"Jets of a network with {d} inputs and {spec} need input channels of shape "
+                f"({spec.channels}, N, {d}), got {tuple(x.shape)}."
+            )
+    elif spec.d != d or x.dim() != 2 or x.shape[1] != d or scale.shape != (d,):
         raise ValueError(
             f"Jets of a network with {d} inputs need x (N, {d}), scale ({d},) and a spec with "
             f"d = {d}, got x {tuple(x.shape)}, scale {tuple(scale.shape)}, spec.d = {spec.d}."

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kdpinn.field import Field
+from kdpinn.frame import Frame
 from kdpinn.jets import JetSpec, jets_jacobian, network_jets
 
 
@@ -26,8 +27,8 @@ class Term:
         name: as in logs and messages.
         points: (N, d), physical coordinates.
         spec: derivatives that the residual reads.
-        residual: channels (K, N, m) of the fields -> (N,) or (N, q). Data at the points (targets,
-            sources) are bound inside.
+        residual: channels (K, N, m) of the fields, and the field's unknown values (q,) -> (N,) or
+            (N, equations). Data at the points (targets, sources) are bound inside.
         weight: >= 0.
         importance: (N,) with mean about 1, or None: density wanted over density of the points.
     """
@@ -35,7 +36,7 @@ class Term:
     name: str
     points: Tensor
     spec: JetSpec
-    residual: Callable[[Tensor], Tensor]
+    residual: Callable[[Tensor, Tensor], Tensor]
     weight: float = 1.0
     importance: Tensor | None = None
 
@@ -65,13 +66,12 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class _Batch:
-    """Terms of one spec, evaluated in one pass at z (N, d), normalized.
+    """Terms of one spec, evaluated in one pass.
 
-    lengths: of the point sets that follow each other in z.
+    lengths: of the point sets that follow each other in the frame.
     """
 
-    spec: JetSpec
-    z: Tensor
+    frame: Frame
     lengths: list[int]
     parts: tuple[_Part, ...]
 
@@ -132,27 +132,43 @@ class LeastSquares:
             )
 
     def _term_jacobian(self, theta: Tensor, batch: _Batch, part: _Part) -> tuple[Tensor, Tensor]:
-        """One term's rows (N * q,), component by component, and (P, N * q)."""
-        network, scale = self.field.network, self.field.input_scale
-        z = torch.split(batch.z, batch.lengths)[part.points]
-        leaf = network_jets(network, theta, z, batch.spec, scale).requires_grad_()
-        residual = _scaled(part, self.field.denormalize(leaf))
+        """One term's rows (N * equations,), equation by equation, and (P + q, N * equations)."""
+        field = self.field
+        weights, unknown = field.split(theta)
+        frame = batch.frame.split(batch.lengths)[part.points]
+        call = (field.network, weights, frame.inputs, frame.spec, field.input_scale)
+        leaf = network_jets(*call).requires_grad_()
+
+        def rows(values: Tensor) -> Tensor:
+            return _scaled(part, field.from_network(frame, leaf), values)
+
+        residual = rows(unknown)
         columns = []
         for component in residual.unbind(1):
             # Row n depends on the channels of point n alone: one reverse pass seeds them all.
             (seed,) = torch.autograd.grad(component.sum(), leaf, retain_graph=True)
-            columns.append(jets_jacobian(network, theta, z, batch.spec, scale, seed))
-        return residual.detach().T.reshape(-1), torch.cat(columns, 1)
+            columns.append(jets_jacobian(*call, seed))
+        jacobian = torch.cat(columns, 1)
+        residual = residual.detach()
+        if len(unknown):
+            # The values are start * exp(s): d/ds is the value times d/d(value).
+            by_value = torch.func.jacfwd(rows)(unknown).detach() * unknown
+            jacobian = torch.cat([jacobian, by_value.permute(2, 1, 0).flatten(1)])
+        return residual.T.reshape(-1), jacobian
 
     def _scaled(self, theta: Tensor) -> list[tuple[Term, Tensor]]:
-        """Each term with its scaled residuals (N, q)."""
+        """Each term with its scaled residuals (N, equations)."""
         field = self.field
+        weights, unknown = field.split(theta)
         result: list[tuple[Term, Tensor]] = []
         for batch in self._batches:
-            jets = network_jets(field.network, theta, batch.z, batch.spec, field.input_scale)
+            frame = batch.frame
+            jets = network_jets(field.network, weights, frame.inputs, frame.spec, field.input_scale)
             # One split: a slice per term would have its own reverse pass over all points.
-            channels = torch.split(field.denormalize(jets), batch.lengths, 1)
-            result += [(part.term, _scaled(part, channels[part.points])) for part in batch.parts]
+            channels = torch.split(field.from_network(frame, jets), batch.lengths, 1)
+            result += [
+                (part.term, _scaled(part, channels[part.points], unknown)) for part in batch.parts
+            ]
         return result
 
 
@@ -161,17 +177,17 @@ def _batch(field: Field, spec: JetSpec, terms: list[Term]) -> _Batch:
     sets = {id(term.points): term.points for term in terms}
     order = list(sets)
     parts = tuple(_Part(order.index(id(term.points)), term, term.factor()) for term in terms)
-    z = field.normalize(torch.cat(list(sets.values()))).contiguous()
-    return _Batch(spec, z, list(map(len, sets.values())), parts)
+    frame = field.frame(torch.cat(list(sets.values())), spec)
+    return _Batch(frame, list(map(len, sets.values())), parts)
 
 
-def _scaled(part: _Part, channels: Tensor) -> Tensor:
-    """sqrt(weight / N) r, (N, q)."""
-    residual = part.term.residual(channels)
+def _scaled(part: _Part, channels: Tensor, unknown: Tensor) -> Tensor:
+    """sqrt(weight / N) r, (N, equations)."""
+    residual = part.term.residual(channels, unknown)
     n = channels.shape[1]
     if residual.shape[:1] != (n,) or residual.dim() > 2:
         raise ValueError(
-            f"The residual of term '{part.term.name}' has shape ({n},) or ({n}, q) at {n} points, "
-            f"got {tuple(residual.shape)}."
+            f"The residual of term '{part.term.name}' has shape ({n},) or ({n}, equations) at "
+            f"{n} points, got {tuple(residual.shape)}."
         )
     return (residual if residual.dim() == 2 else residual[:, None]) * part.factor

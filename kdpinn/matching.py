@@ -63,7 +63,7 @@ def matching_points(box: Box, teacher: Field, n: int, seed: int) -> MatchingPoin
     """
     even = interior(box, max(n - n // 2, 2), seed=seed)
     pool = interior(box, POOL_FACTOR * n, seed=seed + 1)
-    slope = _slope(teacher, pool)
+    slope = _slope(box, teacher, pool)
     steepest = STEEPEST * slope.mean()
     weights = slope.clamp(max=steepest)
     unit = weights.mean()
@@ -71,7 +71,7 @@ def matching_points(box: Box, teacher: Field, n: int, seed: int) -> MatchingPoin
         return MatchingPoints(interior(box, n, seed=seed), torch.ones(n, dtype=slope.dtype))
     drawn = pool[_systematic(weights, n // 2, torch.Generator().manual_seed(seed + 2))]
     points = torch.cat([even, drawn])
-    density = 0.5 + 0.5 * _slope(teacher, points).clamp(max=steepest) / unit
+    density = 0.5 + 0.5 * _slope(box, teacher, points).clamp(max=steepest) / unit
     return MatchingPoints(points, 1 / density)
 
 
@@ -87,7 +87,7 @@ def value_term(
     values = JetSpec(at.points.shape[1], 0)
     target = _jets(teacher, at.points, values)[0]
     scale = math.sqrt(2) * sigma * _rms(target)
-    return _term("values", at, spec or values, lambda c: (c[0] - target) / scale, 1.0)
+    return _term("values", at, spec or values, lambda c, _: (c[0] - target) / scale, 1.0)
 
 
 def matching_terms(
@@ -122,22 +122,23 @@ def _residual_term(problem: Problem, teacher: Field, at: MatchingPoints, weight:
     first = _jets(teacher, at.points, JetSpec(at.points.shape[1], 1))[1:]
     scale = float(first.square().mean(1).max().sqrt())
     with torch.no_grad():
-        target = equation.residual(teacher.jets(at.points, equation.spec))
+        unknown = teacher.split(teacher.theta)[1]
+        target = equation.residual(teacher.jets(at.points, equation.spec), unknown)
 
-    def residual(channels: Tensor) -> Tensor:
-        return (equation.residual(channels) - target) / scale
+    def residual(channels: Tensor, _: Tensor) -> Tensor:
+        return (equation.residual(channels, unknown) - target) / scale
 
     return _term("residual", at, equation.spec, residual, weight)
 
 
 def _difference(
     teacher: Field, points: Tensor, spec: JetSpec, channels: slice
-) -> Callable[[Tensor], Tensor]:
+) -> Callable[[Tensor, Tensor], Tensor]:
     """Student minus teacher in some channels, each over the teacher's root mean square."""
     target = _jets(teacher, points, spec)[channels]
     scale = math.sqrt(2) * target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-300)
 
-    def residual(student: Tensor) -> Tensor:
+    def residual(student: Tensor, _: Tensor) -> Tensor:
         return ((student[channels] - target) / scale).transpose(0, 1).flatten(1)
 
     return residual
@@ -147,7 +148,7 @@ def _term(
     name: str,
     at: MatchingPoints,
     spec: JetSpec,
-    residual: Callable[[Tensor], Tensor],
+    residual: Callable[[Tensor, Tensor], Tensor],
     weight: float,
 ) -> Term:
     return Term(
@@ -171,10 +172,10 @@ def _rms(values: Tensor) -> Tensor:
     return torch.where(rms > 0, rms, torch.ones_like(rms))
 
 
-def _slope(field: Field, points: Tensor) -> Tensor:
+def _slope(box: Box, field: Field, points: Tensor) -> Tensor:
     """|grad u| in normalized coordinates, all outputs together, (N,)."""
     jets = _jets(field, points, JetSpec(points.shape[1], 1))
-    gradient = jets[1:] / field.input_scale[:, None, None] / field.output_scale
+    gradient = jets[1:] / torch.from_numpy(box.scale)[:, None, None] / field.output_scale
     return gradient.square().sum((0, 2)).sqrt()
 
 

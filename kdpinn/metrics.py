@@ -23,7 +23,9 @@ class ModelMetrics:
     """Size and accuracy of one network; accuracy is None where the problem has no reference.
 
     rel_l2: ||u - u*||_2 / ||u*||_2 over all fields; rmse and max_abs: in the unit of the fields.
+    rel_l2_fields: the same norm field by field.
     residual: RMS of the PDE residual on the evaluation grid, None where the file carries none.
+    found: unknown parameters of the equation as this network's training found them.
     """
 
     parameters: int
@@ -34,6 +36,8 @@ class ModelMetrics:
     seconds: float | None = None
     file: str | None = None
     file_bytes: int | None = None
+    rel_l2_fields: tuple[float, ...] = ()
+    found: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object with all names, None as null."""
@@ -42,11 +46,12 @@ class ModelMetrics:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """Errors of `values` against `reference`."""
+    """Errors of `values` against `reference`; `rel_l2_fields` field by field."""
 
     rel_l2: float
     rmse: float
     max_abs: float
+    rel_l2_fields: tuple[float, ...] = ()
 
 
 def accuracy(values: Array, reference: Array) -> Accuracy:
@@ -68,13 +73,17 @@ def accuracy(values: Array, reference: Array) -> Accuracy:
             "finite: the problem's `reference` must be defined on its whole evaluation grid."
         )
     difference = values - reference
-    norm = float(np.linalg.norm(reference))
-    error = float(np.linalg.norm(difference))
     return Accuracy(
-        rel_l2=error / norm if norm > 0 else float("inf") if error > 0 else 0.0,
+        rel_l2=_relative(difference, reference),
         rmse=float(np.sqrt(np.mean(difference**2))),
         max_abs=float(np.abs(difference).max()),
+        rel_l2_fields=tuple(map(_relative, difference.T, reference.T)),
     )
+
+
+def _relative(difference: Array, reference: Array) -> float:
+    error, norm = float(np.linalg.norm(difference)), float(np.linalg.norm(reference))
+    return error / norm if norm > 0 else float("inf") if error > 0 else 0.0
 
 
 def rise_pct(student: float | None, teacher: float | None) -> float | None:

@@ -44,6 +44,8 @@ def unavailable(theta: Tensor, x: Tensor) -> str:
         return f"they are float64, theta is {theta.dtype} and x {x.dtype}."
     if theta.device.type != "cpu" or x.device.type != "cpu":
         return f"they run on the CPU, theta is on {theta.device} and x on {x.device}."
+    if x.dim() == 3:
+        return "they take coordinates, not channels of input features."
     if x.requires_grad:
         return "they have no gradient with respect to x."
     return ""

@@ -90,6 +90,7 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "parameters": self.field.network.parameters,
             "note": self.note,
+            "found": self.field.found,
         }
         return facts, [path, curve]
 

@@ -13,7 +13,8 @@ from kdpinn.jets import JetSpec
 from kdpinn.losses import LeastSquares, Term
 from kdpinn.problems.condition import Condition
 from kdpinn.problems.problem import Problem
-from kdpinn.sampling import interior, on_faces, residual_adaptive
+from kdpinn.problems.samples import Samples
+from kdpinn.sampling import interior, on_places, residual_adaptive
 
 EQUATION_TERM = "equation"
 DATA_TERM = "reference"
@@ -42,7 +43,7 @@ def condition_terms(problem: Problem, points_per_face: int, seed: int) -> list[T
     terms: list[Term] = []
     for k, condition in enumerate(problem.conditions):
         count = points_per_face * len(condition.on)
-        points = on_faces(problem.domain, condition.on, count, seed=seed + 1000 * k)
+        points = on_places(problem.domain, condition.on, count, seed=seed + 1000 * k)
         spec = problem.spec(condition)
         terms.append(
             Term(
@@ -62,7 +63,8 @@ def residual_magnitude(problem: Problem, field: Field) -> Callable[[Tensor], Ten
     def magnitude(points: Tensor) -> Tensor:
         term = equation_term(problem, points)
         with torch.no_grad():
-            residual = term.residual(field.jets(points, term.spec))
+            unknown = field.split(field.theta)[1]
+            residual = term.residual(field.jets(points, term.spec), unknown)
         return residual.abs() if residual.dim() == 1 else residual.norm(dim=1)
 
     return magnitude
@@ -70,29 +72,48 @@ def residual_magnitude(problem: Problem, field: Field) -> Callable[[Tensor], Ten
 
 def adaptive_points(problem: Problem, field: Field, n: int, seed: int) -> Tensor:
     """Collocation points (n, d): half uniform, half where the field's residual is large."""
+    if _only_samples(problem):
+        return collocation(problem, n, seed)
     generator = torch.Generator().manual_seed(seed)
     magnitude = residual_magnitude(problem, field)
     return residual_adaptive(problem.domain, n, magnitude, generator=generator)
+
+
+def collocation(problem: Problem, n: int, seed: int) -> Tensor:
+    """Points (n, d) that fill the domain; at most n sample points where those are all there is."""
+    if not _only_samples(problem):
+        return interior(problem.domain, n, seed=seed)
+    points = torch.from_numpy(problem.evaluation_points())
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))
+    return points[order[:n]]
+
+
+def _only_samples(problem: Problem) -> bool:
+    """Whether a table of samples is all that is known of the solution."""
+    return problem.residual is None and isinstance(problem.reference, Samples)
 
 
 def held_out(
     problem: Problem, field: Field, n: int, points_per_face: int, weight: float, seed: int
 ) -> LeastSquares:
     """The objective that judges: n Sobol points and condition points that nothing trains on."""
-    points = interior(problem.domain, n, seed=seed)
+    points = collocation(problem, n, seed)
     terms = [equation_term(problem, points, weight)]
     return LeastSquares(field, terms + condition_terms(problem, points_per_face, seed + 1))
 
 
 def _residual(
     problem: Problem, points: Tensor, spec: JetSpec, condition: Condition | None
-) -> Callable[[Tensor], Tensor]:
-    """Channels (K, N, m) at the points -> residuals (N,) or, for q equations, (N, q)."""
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Channels (K, N, m) and unknowns (q,) -> residuals (N,) or, for more equations, (N, k)."""
     table = problem.data_at(points.numpy(), condition)
     data = {name: torch.from_numpy(values) for name, values in table.items()}
+    names = problem.unknown
 
-    def residual(channels: Tensor) -> Tensor:
-        jet = problem.jet(points, _Columns(channels), spec, data)
+    def residual(channels: Tensor, unknown: Tensor) -> Tensor:
+        # A student's field knows no unknowns: for it the parameters are what its teacher found.
+        given = dict(zip(names, unknown.unbind(), strict=True)) if len(unknown) else {}
+        jet = problem.jet(points, _Columns(channels), spec, {**data, **given})
         values = list(problem.residuals(jet, condition).values())
         return values[0] if len(values) == 1 else torch.stack(values, 1)
 
@@ -125,7 +146,7 @@ def _reference_term(
         name=DATA_TERM,
         points=points,
         spec=JetSpec(points.shape[1], 0),
-        residual=lambda channels: channels[0] - target,
+        residual=lambda channels, _: channels[0] - target,
         weight=weight,
         importance=importance,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ class _Run:
     ) -> None:
         self.site, self.order, self.plan, self.console = site, order, plan, console
         self.problem, self.recipe, self.folder = site.problem, site.recipe, site.folder
+        self.solved = site.problem
         self.started, self.earlier = started, sum(stage_seconds(site.folder).values())
         self.trained: dict[str, str] = {}
         self.files: dict[str, str] = {}
@@ -103,6 +105,7 @@ class _Run:
         teacher = self.network("teacher", "teacher", "teacher.kdp", self.teacher)
         if self.order.last == "teacher":
             return
+        self.solved = self.problem.with_found(teacher.found)
         for hidden in self.recipe.students:
             self.student(hidden, teacher, last=hidden == self.recipe.students[-1])
         self.stage("onnx", lambda: steps.export_onnx(self.site))
@@ -132,12 +135,13 @@ class _Run:
 
     def student(self, hidden: tuple[int, ...], teacher: Field, *, last: bool) -> None:
         """One student and its file; the last is the one that everything else is made from."""
-        size = MLP((self.problem.domain.dim, *hidden, len(self.problem.fields))).parameters
+        sizes = teacher.network.sizes
+        size = MLP((sizes[0], *hidden, sizes[-1])).parameters
         name = "student" if last else f"student-{size}"
 
         def make() -> Outcome:
             return Outcome.of_distillation(
-                distill(self.problem, self.recipe, teacher, hidden, **self.settings())
+                distill(self.solved, self.recipe, teacher, hidden, **self.settings())
             )
 
         self.network(_stage("student", hidden), name, f"{name}.kdp", make, teacher)
@@ -176,7 +180,9 @@ class _Run:
         facts = self.stage(stage, lambda: make().store(path))
         field = Field.load(path)
         role = "student" if teacher is not None else name
-        self.stage(f"{stage}-file", lambda: steps.ship(self.site, file, role, field, teacher))
+        solved = self.solved if teacher is not None else self.problem
+        site = replace(self.site, problem=solved)
+        self.stage(f"{stage}-file", lambda: steps.ship(site, file, role, field, teacher))
         self.trained[name], self.files[name] = stage, file
         how = "kept" if known else f"{facts['seconds']:.1f} s"
         self.say(f"{stage}: {facts['parameters']} parameters, {how}")

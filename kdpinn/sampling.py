@@ -15,10 +15,13 @@ from scipy.stats import qmc
 from torch import Tensor
 
 from kdpinn.geometry import Box, FloatArray
+from kdpinn.places import Disk, Place, Points
 
 POOL_FACTOR = 4
 UNIFORM_SHARE = 0.5
 FLOOR = 0.2
+MAX_REJECTED = 1000
+"""Draws per point after which the holes are taken to fill the box."""
 
 
 def sobol(n: int, dim: int, seed: int) -> FloatArray:
@@ -34,7 +37,7 @@ def sobol(n: int, dim: int, seed: int) -> FloatArray:
 
 
 def interior(box: Box, n: int, *, seed: int) -> Tensor:
-    """Sobol points that fill the closed box and touch each of its faces, (n, d).
+    """Sobol points that fill the closed box and touch each of its faces, (n, d), none in a hole.
 
     The points are stretched so that the smallest and the largest value of each coordinate are its
     bounds: collocation that stops short of the boundary lets a network put a whole jump into the
@@ -45,9 +48,30 @@ def interior(box: Box, n: int, *, seed: int) -> Tensor:
     """
     if n < 2:
         raise ValueError(f"`interior` needs at least 2 points to reach both ends, got {n}.")
-    z = sobol(n, box.dim, seed)
+    if not box.holes:
+        return torch.from_numpy(box.from_unit(_stretched(sobol(n, box.dim, seed))))
+    drawn = n
+    while True:
+        x = box.from_unit(_stretched(sobol(drawn, box.dim, seed)))
+        x = x[box.contains(x)]
+        if len(x) >= n:
+            return torch.from_numpy(_extremes_first(x)[:n])
+        if drawn > MAX_REJECTED * n:
+            raise ValueError(f"`interior` found {len(x)} of {drawn} points outside the holes.")
+        drawn = drawn + drawn // 4 + 8
+
+
+def _stretched(z: FloatArray) -> FloatArray:
+    """Points of [0, 1]^d whose least and greatest coordinates become 0 and 1."""
     lower, upper = z.min(axis=0), z.max(axis=0)
-    return torch.from_numpy(box.from_unit((z - lower) / (upper - lower)))
+    return np.asarray((z - lower) / (upper - lower), dtype=np.float64)
+
+
+def _extremes_first(x: FloatArray) -> FloatArray:
+    """The same rows, those that reach furthest in each coordinate moved to the front."""
+    reach = dict.fromkeys([*x.argmin(axis=0).tolist(), *x.argmax(axis=0).tolist()])
+    rest = np.delete(np.arange(len(x)), list(reach))
+    return x[[*reach, *rest.tolist()]]
 
 
 def on_face(box: Box, face: Mapping[str, float], n: int, *, seed: int) -> Tensor:
@@ -73,21 +97,49 @@ def on_face(box: Box, face: Mapping[str, float], n: int, *, seed: int) -> Tensor
     return torch.from_numpy(points)
 
 
-def on_faces(box: Box, faces: Sequence[Mapping[str, float]], n: int, *, seed: int) -> Tensor:
-    """n points shared equally between the faces, each with its corners, in the faces' order.
+def on_rim(box: Box, disk: Disk, n: int, *, seed: int) -> Tensor:
+    """Points on the rim of a hole, evenly spread, through the whole range of other coordinates.
+
+    Returns:
+        (n, d); fewer where a part of the rim lies outside the box.
+    """
+    box.check_hole(disk)
+    free = [i for i, name in enumerate(box.names) if name not in disk.names]
+    z = sobol(n, 1 + len(free), seed)
+    turns = (np.arange(n) + z[0, 0]) / n if not free else z[:, 0]
+    points = np.zeros((n, box.dim))
+    if free:
+        unit = np.zeros((n, box.dim))
+        unit[:, free] = z[:, 1:]
+        points = box.from_unit(unit)
+    for name, column in disk.rim(turns).items():
+        points[:, box.index(name)] = column
+    return torch.from_numpy(points[box.contains(points)])
+
+
+def on_places(box: Box, places: Sequence[Place], n: int, *, seed: int) -> Tensor:
+    """n points shared equally between faces and rims, in their order; given points as they are.
 
     Meant to be drawn once: with few or changing condition points the error jumps between
     resamplings.
 
     Returns:
-        (n, d); fewer where a face is a single point, more where n is less than the number of
-        faces.
+        (k, d); k < n where a face is a single point, k > n where n is less than the number of
+        places.
     """
-    if not faces:
-        raise ValueError('`on_faces` needs at least one face, e.g. [{"x": -1.0}].')
-    share, rest = divmod(n, len(faces))
-    counts = [max(share + (k < rest), 1) for k in range(len(faces))]
-    return torch.cat([on_face(box, f, counts[k], seed=seed + k) for k, f in enumerate(faces)])
+    if not places:
+        raise ValueError('`on_places` needs at least one face, e.g. [{"x": -1.0}].')
+    share, rest = divmod(n, len(places))
+    counts = [max(share + (k < rest), 1) for k in range(len(places))]
+    return torch.cat([_on_place(box, p, counts[k], seed + k) for k, p in enumerate(places)])
+
+
+def _on_place(box: Box, place: Place, n: int, seed: int) -> Tensor:
+    if isinstance(place, Points):
+        return torch.from_numpy(place.x.copy())
+    if isinstance(place, Disk):
+        return on_rim(box, place, n, seed=seed)
+    return on_face(box, place, n, seed=seed)
 
 
 def residual_adaptive(

@@ -12,7 +12,7 @@ from kdpinn.field import Field
 from kdpinn.geometry import FloatArray
 from kdpinn.metrics import accuracy
 from kdpinn.networks import MLP
-from kdpinn.problems import Problem, trace
+from kdpinn.problems import Problem, Samples, trace
 from kdpinn_export import BaselineTables, Physics, baseline_points, plain_network, to_kdp
 from kdpinn_runtime.format import DEFAULT_TARGETS, ModelFile, Parameter, Target, Variable
 
@@ -37,7 +37,7 @@ def model_file(
     The card says under "physics" why the file carries no equation, if it carries none.
     """
     physics, reason = physics_of(problem)
-    weights, biases = zip(*field.network.unpack(field.theta), strict=True)
+    weights, biases = zip(*field.network.unpack(field.weights), strict=True)
     network = plain_network(
         [w.detach().numpy() for w in weights],
         [b.detach().numpy() for b in biases],
@@ -47,6 +47,7 @@ def model_file(
         output_shift=field.output_shift.numpy(),
         output_scale=field.output_scale.numpy(),
         dtype=dtype,
+        **{k: v for k in ("features", "exact") if (v := getattr(field, k)) is not None},
     )
     about = {**(card or {}), **({"physics": reason} if reason else {})}
     return to_kdp(
@@ -79,7 +80,8 @@ def stored_dtype(field: Field, points: FloatArray, reference: FloatArray | None)
     """
     if reference is None:
         return "f32"
-    rounded = field.with_theta(field.theta.float().double())
+    weights = field.weights.float().double()
+    rounded = field.with_theta(torch.cat([weights, field.theta[len(weights) :]]))
     wide = accuracy(field.values(points), reference).rmse
     narrow = accuracy(rounded.values(points), reference).rmse
     return "f32" if narrow <= (1 + ROUNDING_SHARE) * wide else "f64"
@@ -97,7 +99,7 @@ def field_of(file: ModelFile, problem: str = "") -> Field:
             f"A trainable network has one hidden activation, the file has {sorted(activations)}."
         )
     parts = [part.ravel() for layer in file.layers for part in (layer.weight, layer.bias)]
-    sizes = (len(file.inputs), *(len(layer.bias) for layer in file.layers))
+    sizes = (len(file.input_shift), *(len(layer.bias) for layer in file.layers))
     affine = (file.input_shift, file.input_scale, file.output_shift, file.output_scale)
     shift, scale, out_shift, out_scale = (torch.tensor(a) for a in affine)
     return Field(
@@ -110,6 +112,8 @@ def field_of(file: ModelFile, problem: str = "") -> Field:
         output_shift=out_shift,
         output_scale=out_scale,
         problem=problem,
+        features=getattr(file, "features", None),
+        exact=getattr(file, "exact", None),
     )
 
 
@@ -122,11 +126,26 @@ def _inputs(problem: Problem) -> list[Variable]:
 
 
 def _tables(problem: Problem, teacher: Field | None, count: int) -> BaselineTables:
-    points = baseline_points(problem.domain.lower, problem.domain.upper, count)
+    points = _baseline_points(problem, count)
+    reference = problem.reference_at(points) if problem.reference is not None else None
+    points = points.astype(np.float32).astype(np.float64)  # a table's need not be exact
     columns = list(problem.data_at(points).values())
     return BaselineTables(
         points=points,
-        reference=problem.reference_at(points) if problem.reference is not None else None,
+        reference=reference,
         teacher=teacher.values(points) if teacher is not None else None,
         data=np.stack(columns, axis=1) if columns else None,
     )
+
+
+def _baseline_points(problem: Problem, count: int) -> FloatArray:
+    """Points for the file's baseline: in no hole, and samples where the reference is a table."""
+    if isinstance(problem.reference, Samples):
+        return problem.reference.some(count)
+    domain, drawn = problem.domain, count
+    while True:
+        points = baseline_points(domain.lower, domain.upper, drawn)
+        points = points[domain.contains(points)]
+        if len(points) >= count:
+            return points[:count]
+        drawn *= 2

@@ -55,7 +55,7 @@ def ship(site: Site, name: str, role: str, field: Field, teacher: Field | None =
     """Write `name` with everything a device needs to check it."""
     dtype = stored_dtype(field, site.points, site.reference)
     file = model_file(
-        site.problem,
+        site.problem.with_found(field.found),
         field,
         teacher=teacher,
         dtype=dtype,
@@ -146,12 +146,12 @@ def digest_of(path: Path) -> str:
 
 def _metrics(site: Site, file: str, stage: str, grid: OnGrid) -> ModelMetrics:
     training = site.folder.finished(stage) or {}
+    errors = asdict(grid.accuracy) if grid.accuracy else {}
     return ModelMetrics(
+        **errors,
         parameters=int(training["parameters"]),
-        rel_l2=grid.rel_l2,
-        rmse=grid.rmse,
-        max_abs=grid.max_abs,
         residual=grid.residual_rms,
+        found=training.get("found", {}),
         seconds=training.get("seconds"),
         file=file if "/" not in file else None,
         file_bytes=site.path(file).stat().st_size,

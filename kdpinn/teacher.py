@@ -13,6 +13,7 @@ from rich.console import Console
 from kdpinn.field import Field
 from kdpinn.losses import LeastSquares
 from kdpinn.physics import adaptive_points, condition_terms, equation_term, held_out
+from kdpinn.problems.coordinate_maps import feature_bounds
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe, Training
 from kdpinn.stages import Stage, stages
@@ -63,15 +64,22 @@ def train_on_equation(
 
 def new_field(problem: Problem, hidden: tuple[int, ...], activation: str, seed: int) -> Field:
     """Untrained field on the problem's domain."""
+    features, exact = problem.maps()
+    lower, upper = problem.domain.lower, problem.domain.upper
+    if features is not None:
+        lower, upper = feature_bounds(features, problem.domain)
     return Field.create(
         inputs=problem.coordinates,
         outputs=problem.fields,
-        lower=problem.domain.lower,
-        upper=problem.domain.upper,
+        lower=lower,
+        upper=upper,
         hidden=hidden,
         activation=activation,
         generator=torch.Generator().manual_seed(seed),
         problem=problem.name,
+        features=features,
+        exact=exact,
+        unknown={name: problem.parameters[name] for name in problem.unknown},
     )
 
 

@@ -10,6 +10,7 @@ from kdpinn.problems.laplace import LAPLACE
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.poisson import POISSON
 from kdpinn.problems.problem import Problem
+from kdpinn.problems.samples import Samples
 from kdpinn.problems.trace import SumOfProducts, trace
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FieldJet",
     "PointJet",
     "Problem",
+    "Samples",
     "SumOfProducts",
     "available",
     "dirichlet",

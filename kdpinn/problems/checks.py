@@ -1,11 +1,16 @@
-"""What must hold for a `Problem`: names, numbers, faces, and functions that run."""
+"""What must hold for a `Problem`: names, numbers, places, and functions that run."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from kdpinn.geometry import Box
+from kdpinn.places import Disk, Place, Points
 from kdpinn.problems.names import check_names, derivative_names
+from kdpinn.problems.samples import Samples
 from kdpinn.problems.tables import check_signature
 
 if TYPE_CHECKING:
@@ -16,7 +21,7 @@ def check_problem(problem: Problem) -> None:
     """Raise ValueError or AttributeError, naming the problem, unless it can be trained."""
     _check_names(problem)
     _check_values(problem)
-    _check_faces(problem)
+    _check_places(problem)
     _check_functions(problem)
 
 
@@ -44,6 +49,12 @@ def _check_names(problem: Problem) -> None:
 
 
 def _check_values(problem: Problem) -> None:
+    for name in problem.unknown:
+        if not problem.parameters.get(name):
+            raise ValueError(
+                f"{problem.owner}: the unknown '{name}' needs a first value other than 0 among "
+                f"`parameters`, got {problem.parameters.get(name)}."
+            )
     for name, value in problem.parameters.items():
         if not math.isfinite(value):
             raise ValueError(f"{problem.owner}: parameter '{name}' must be finite, got {value}.")
@@ -54,22 +65,37 @@ def _check_values(problem: Problem) -> None:
         )
 
 
-def _check_faces(problem: Problem) -> None:
+def _check_places(problem: Problem) -> None:
     for condition in problem.conditions:
-        for face in condition.on:
+        for place in condition.on:
             try:
-                problem.domain.check_face(face)
+                _check_place(problem.domain, place)
             except ValueError as error:
                 raise ValueError(f"{problem.owner}, {condition.owner}: {error}") from None
+
+
+def _check_place(domain: Box, place: Place) -> None:
+    if isinstance(place, Disk):
+        domain.check_hole(place)
+    elif isinstance(place, Points):
+        domain.columns(place.x)
+        outside = int(np.sum(~domain.contains(place.x)))
+        if outside:
+            raise ValueError(f"{outside} of {place} lie outside {domain!r}.")
+    else:
+        domain.check_face(place)
 
 
 def _check_functions(problem: Problem) -> None:
     if problem.residual is None and problem.reference is None:
         raise ValueError(f"{problem.owner} needs a `residual`, or a `reference` to learn.")
+    problem.maps()
     if problem.residual is not None:
         problem.spec()
     for condition in problem.conditions:
         problem.spec(condition)
-    if problem.reference is not None:
+    if isinstance(problem.reference, Samples):
+        problem.reference.check(problem.owner, problem.domain, problem.fields)
+    elif problem.reference is not None:
         names = {**dict.fromkeys(problem.coordinates), **problem.parameters}
         check_signature(f"{problem.owner}, `reference`", problem.reference, names)

@@ -13,13 +13,17 @@ import torch
 
 from kdpinn.geometry import Box, FloatArray
 from kdpinn.jets import JetSpec
+from kdpinn.places import Disk, Place, Points
 from kdpinn.problems.checks import check_problem
 from kdpinn.problems.condition import Condition, Residual
+from kdpinn.problems.coordinate_maps import Exact, Features, trace_exact, trace_features
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.record import equations, record
+from kdpinn.problems.samples import Samples
 from kdpinn.problems.tables import Data, call_by_name, checked, tabulate
 from kdpinn.recipe import Recipe
+from kdpinn_runtime.format import CoordinateMap
 
 # Name of the equation where a residual returns a bare value, not a dict.
 EQUATION = "pde"
@@ -44,7 +48,15 @@ class Problem:
         parameters: name -> number, read in residuals as `j.nu`.
         sources: name -> numpy function of coordinates and parameters, read as `j.f`.
         reference: numpy function of coordinates and parameters, all float64 arrays (n,); returns
-            an array, or a tuple with one array per field.
+            an array, or a tuple with one array per field. Or `Samples`.
+        features: `lambda c: (cos(pi * c.x), sin(pi * c.x), c.t)`, what the network sees in place
+            of the coordinates; a field that sees only these is periodic in x. Made of sums,
+            products, whole powers, sin, cos, exp and tanh; part of the model and of its file.
+        exact: `lambda c: {"u": (base, factor)}`, u = base + factor * network, made of the same:
+            conditions that hold whatever the network's parameters are.
+        unknown: names of parameters that are found together with the solution; `parameters`
+            holds their first values, whose signs they keep.
+        truth: name -> true value of an unknown, where it is known; used for judging only.
         grid: points per coordinate of the evaluation grid, end points included; about 10,000 in
             all if empty.
         units: units of fields and parameters, "" where not given; the domain knows those of the
@@ -64,7 +76,11 @@ class Problem:
     conditions: tuple[Condition, ...] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, Data] = field(default_factory=dict)
-    reference: Callable[..., Any] | None = None
+    reference: Callable[..., Any] | Samples | None = None
+    features: Features | None = None
+    exact: Exact | None = None
+    unknown: tuple[str, ...] = ()
+    truth: Mapping[str, float] = field(default_factory=dict)
     grid: tuple[int, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
@@ -73,11 +89,12 @@ class Problem:
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
             raise ValueError(f"{self.owner}: `fields` is a tuple, write ({self.fields!r},).")
-        for key in ("parameters", "sources", "units", "recipes"):
+        for key in ("parameters", "sources", "units", "recipes", "truth"):
             object.__setattr__(self, key, dict(getattr(self, key)))
         object.__setattr__(self, "title", self.title or self.name)
         object.__setattr__(self, "fields", tuple(self.fields))
         object.__setattr__(self, "conditions", tuple(self.conditions))
+        object.__setattr__(self, "unknown", tuple(self.unknown))
         object.__setattr__(self, "grid", tuple(self.grid) or self._default_grid())
         check_problem(self)
 
@@ -111,6 +128,15 @@ class Problem:
     def spec(self, condition: Condition | None = None) -> JetSpec:
         """The derivatives that the equation (or the condition, if given) needs."""
         return self._record(condition)[0]
+
+    def maps(self) -> tuple[CoordinateMap | None, CoordinateMap | None]:
+        """The input features and the exact conditions as programs; None where there are none."""
+        features = exact = None
+        if self.features is not None:
+            features = trace_features(self.owner, self.features, self.domain, self.parameters)
+        if self.exact is not None:
+            exact = trace_exact(self.owner, self.exact, self.fields, self.domain, self.parameters)
+        return features, exact
 
     def data_at(self, x: FloatArray, condition: Condition | None = None) -> dict[str, FloatArray]:
         """Sources, and the condition's data if one is given, at points (n, d): name -> (n,)."""
@@ -148,19 +174,32 @@ class Problem:
         residual, default = self._residual(condition)
         return equations(self.owner, residual(j), default)
 
+    @property
+    def scattered(self) -> bool:
+        """Whether the evaluation points are no whole grid: a table's, or one with holes."""
+        return isinstance(self.reference, Samples) or bool(self.domain.holes)
+
     def evaluation_points(self) -> FloatArray:
-        """The evaluation grid, (n, d) float64, the last coordinate varying fastest."""
-        return self.domain.grid(self.grid)
+        """The evaluation grid, (n, d) float64, the last coordinate varying fastest.
+
+        Where the reference is a table of samples: its points.
+        """
+        if isinstance(self.reference, Samples):
+            return self.reference.points.copy()  # the table itself is read-only
+        points = self.domain.grid(self.grid)
+        return points[self.domain.contains(points)] if self.domain.holes else points
 
     def reference_at(self, x: FloatArray) -> FloatArray:
-        """The reference solution at points (n, d), (n, m), at the problem's parameters.
+        """The reference solution at points (n, d), (n, m), at the parameters and the truth.
 
         Raises:
             ValueError: there is no reference, or it returns another number or shape of arrays.
         """
         if self.reference is None:
             raise ValueError(f"{self.owner} has no `reference`: give one, or skip the comparison.")
-        values = {**self.domain.columns(x), **self.parameters}
+        if isinstance(self.reference, Samples):
+            return self.reference.at(x)
+        values = {**self.domain.columns(x), **self.parameters, **self.truth}
         owner = f"{self.owner}, `reference`"
         result = call_by_name(owner, self.reference, values)
         columns = result if isinstance(result, tuple) else (result,)
@@ -184,6 +223,10 @@ class Problem:
         merged = {**self.parameters, **(parameters or {})}
         return dataclasses.replace(self, parameters=merged, **changes)
 
+    def with_found(self, found: Mapping[str, float]) -> Problem:
+        """The problem with unknowns that a training found as known parameters."""
+        return self.replace(parameters=found, unknown=()) if found else self
+
     def _residual(self, condition: Condition | None) -> tuple[Residual, str]:
         if condition is not None:
             return condition.residual, condition.name
@@ -206,17 +249,21 @@ class Problem:
         )
 
     def _probe_points(self, condition: Condition | None) -> FloatArray:
-        """Three points on the box's diagonal; for a condition, moved onto each of its faces."""
+        """Three points on the box's diagonal; for a condition, moved onto each of its places."""
         z = np.array([[0.25], [0.5], [0.75]])
         inside = self.domain.from_unit(np.repeat(z, self.domain.dim, axis=1))
         if condition is None:
             return inside
-        parts = []
-        for face in condition.on:
-            parts.append(inside.copy())
-            for name, value in face.items():
-                parts[-1][:, self.domain.index(name)] = value
-        return np.concatenate(parts)
+        return np.concatenate([self._moved(inside, place) for place in condition.on])
+
+    def _moved(self, points: FloatArray, place: Place) -> FloatArray:
+        if isinstance(place, Points):
+            return place.x
+        on = place.rim(np.arange(len(points)) / 3) if isinstance(place, Disk) else place
+        moved = points.copy()
+        for name, value in on.items():
+            moved[:, self.domain.index(name)] = value
+        return moved
 
     def _default_grid(self) -> tuple[int, ...]:
         n = math.floor(DEFAULT_GRID_POINTS ** (1.0 / self.domain.dim))

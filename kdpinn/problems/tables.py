@@ -10,8 +10,9 @@ import numpy as np
 
 from kdpinn.geometry import FloatArray
 
-# A number, or a function of coordinates and parameters by keyword that returns (n,).
-Data: TypeAlias = float | Callable[..., FloatArray]
+# A number, a function of coordinates and parameters by keyword that returns (n,), or, at given
+# points, the values there.
+Data: TypeAlias = float | Callable[..., FloatArray] | FloatArray
 
 
 def tabulate(owner: str, data: Data, points: int, values: Mapping[str, object]) -> FloatArray:

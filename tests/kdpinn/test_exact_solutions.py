@@ -8,7 +8,7 @@ from kdpinn.geometry import Box
 from kdpinn.jets import JetSpec
 from kdpinn.problems import PointJet, Problem, available, load_problem
 from kdpinn.problems.burgers import NU, cole_hopf, sine
-from kdpinn.sampling import interior, on_faces
+from kdpinn.sampling import interior, on_places
 
 EPS = np.finfo(np.float64).eps
 LAPLACE, POISSON, BURGERS = (load_problem(name) for name in ("laplace", "poisson", "burgers"))
@@ -194,7 +194,7 @@ def test_burgers_reference_refuses_what_it_cannot_solve():
 @pytest.mark.parametrize("problem", available(), ids=lambda problem: problem.name)
 def test_conditions_hold_on_the_reference(problem):
     for condition in problem.conditions:
-        x = on_faces(problem.domain, condition.on, 65, seed=0).numpy()
+        x = on_places(problem.domain, condition.on, 65, seed=0).numpy()
         channels = problem.reference_at(x)[None]
         j = problem.jet(x, channels, JetSpec(2, 0), problem.data_at(x, condition))
         # Sines at multiples of pi, up to 4 pi; Burgers: cancelling weights whose exponents, up to

@@ -23,7 +23,7 @@ def make() -> Field:
 def test_domain_goes_to_the_unit_box():
     field = make()
     corners = torch.tensor([[-1.0, 0.0], [3.0, 0.5], [1.0, 0.25]]).double()
-    assert field.normalize(corners).tolist() == [[-1, -1], [1, 1], [0, 0]]
+    assert field.frame(corners, JetSpec(2, 0)).inputs.tolist() == [[-1, -1], [1, 1], [0, 0]]
 
 
 def test_jets_are_derivatives_by_physical_coordinates():

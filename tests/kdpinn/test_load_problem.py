@@ -6,7 +6,7 @@ import pytest
 
 from kdpinn.jets import JetSpec
 from kdpinn.problems import PointJet, available, load_problem
-from kdpinn.sampling import interior, on_faces
+from kdpinn.sampling import interior, on_places
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "wave.py"
 GUIDE = Path(__file__).parents[2] / "docs" / "problems.md"
@@ -124,7 +124,7 @@ def test_example_is_a_wave(coefficient):
 def test_conditions_of_the_example_hold_on_its_solution():
     wave = load_problem(f"{EXAMPLE}:Wave")
     for condition in wave.conditions:
-        x = on_faces(wave.domain, condition.on, 33, seed=0).numpy()
+        x = on_places(wave.domain, condition.on, 33, seed=0).numpy()
         j = wave_jet(x, 2.0)
         j._items.update(wave.data_at(x, condition))
         for residual in wave.residuals(j, condition).values():

@@ -4,7 +4,7 @@ import torch
 from scipy.stats import qmc
 
 from kdpinn.geometry import Box
-from kdpinn.sampling import interior, on_face, on_faces, residual_adaptive, sobol
+from kdpinn.sampling import interior, on_face, on_places, residual_adaptive, sobol
 
 BOX = Box(x=(-1, 1), t=(0, 0.3))
 CUBE = Box(x=(0, 1), y=(0, 1), z=(0, 1))
@@ -65,12 +65,12 @@ def test_corner_is_a_single_point_and_a_slice_may_lie_inside():
 
 
 def test_faces_come_in_order_and_share_the_points():
-    x = on_faces(BOX, [{"x": -1}, {"x": 1}], 33, seed=0)
+    x = on_places(BOX, [{"x": -1}, {"x": 1}], 33, seed=0)
     assert x.shape == (33, 2)
     assert torch.all(x[:17, 0] == -1)
     assert torch.all(x[17:, 0] == 1)
     assert not torch.equal(x[1:16, 1], x[18:, 1])  # each face has points of its own
-    assert on_faces(BOX, [{"x": -1}, {"x": 1}], 1, seed=0).shape == (2, 2)
+    assert on_places(BOX, [{"x": -1}, {"x": 1}], 1, seed=0).shape == (2, 2)
 
 
 def test_adaptive_points_follow_the_residual():
@@ -131,7 +131,7 @@ def test_vanishing_residual_is_sampled_uniformly():
     [
         (lambda: interior(BOX, 1, seed=0), "at least 2 points"),
         (lambda: on_face(BOX, {"x": -1}, 0, seed=0), "at least 1 point"),
-        (lambda: on_faces(BOX, [], 5, seed=0), "at least one face"),
+        (lambda: on_places(BOX, [], 5, seed=0), "at least one face"),
         (lambda: sobol(3, 0, seed=0), "dim = 0"),
         (
             lambda: residual_adaptive(BOX, 8, lambda x: x, generator=generator()),

@@ -40,8 +40,10 @@ def objective(field: Field, n: int, seed: int) -> LeastSquares:
     """u' = -u, u(0) = 1: the solution is exp(-x)."""
     x = torch.rand(n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     zero = torch.zeros(1, 1, dtype=torch.float64)
-    decay = Term(name="decay", points=x, spec=SPEC, residual=lambda c: c[1, :, 0] + c[0, :, 0])
-    start = Term(name="start", points=zero, spec=JetSpec(1, 0), residual=lambda c: c[0, :, 0] - 1)
+    decay = Term(name="decay", points=x, spec=SPEC, residual=lambda c, _: c[1, :, 0] + c[0, :, 0])
+    start = Term(
+        name="start", points=zero, spec=JetSpec(1, 0), residual=lambda c, _: c[0, :, 0] - 1
+    )
     return LeastSquares(field, [decay, start])
 
 
@@ -186,7 +188,9 @@ def diverge_at(draw_wanted: int):
         if draw != draw_wanted:
             return made
         x = torch.zeros(1, 1, dtype=torch.float64)
-        bad = Term(name="pole", points=x, spec=JetSpec(1, 0), residual=lambda c: c[0, :, 0] / 0.0)
+        bad = Term(
+            name="pole", points=x, spec=JetSpec(1, 0), residual=lambda c, _: c[0, :, 0] / 0.0
+        )
         return LeastSquares(made.field, [*made.terms, bad])
 
     return hook
@@ -217,7 +221,9 @@ def test_time_is_capped():
 def test_stage_ends_when_no_point_set_allows_a_step():
     def flat(made: LeastSquares, draw: int) -> LeastSquares:
         x = torch.zeros(1, 1, dtype=torch.float64)
-        one = Term(name="one", points=x, spec=JetSpec(1, 0), residual=lambda c: 0 * c[0, :, 0] + 1)
+        one = Term(
+            name="one", points=x, spec=JetSpec(1, 0), residual=lambda c, _: 0 * c[0, :, 0] + 1
+        )
         return LeastSquares(made.field, [one])
 
     trained = run(Settings(), Sample(flat), STAGES[1:])
