@@ -7,7 +7,7 @@
 enum { KD_IDENTITY, KD_TANH, KD_SIN, KD_SIGMOID, KD_SILU, KD_ACTIVATIONS };
 
 enum { /* record kinds; docs/format.md */
-    KD_REC_INPUT = 1, KD_REC_OUTPUT, KD_REC_TENSOR, KD_REC_NORMALIZE, KD_REC_DENSE, KD_REC_TIED,
+    KD_REC_INPUT = 1, KD_REC_OUTPUT, KD_REC_TENSOR, KD_REC_NORMALIZE, KD_REC_DENSE, KD_REC_SYMMETRY,
     KD_REC_AFFINE, KD_REC_SECOND, KD_REC_PARAMETER, KD_REC_EQUATION, KD_REC_TERM, KD_REC_BASELINE,
     KD_REC_TARGET
 };
@@ -15,7 +15,7 @@ enum { KD_FACTOR_COORDINATE = 1, KD_FACTOR_VALUE, KD_FACTOR_FIRST, KD_FACTOR_SEC
        KD_FACTOR_PARAMETER, KD_FACTOR_DATA };
 enum { KD_ROLE_POINTS = 1, KD_ROLE_REFERENCE, KD_ROLE_TEACHER, KD_ROLE_EXPECTED, KD_ROLE_DATA };
 enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64,
-       KD_MAX_EQUATIONS = 16 };
+       KD_MAX_EQUATIONS = 16, KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
 
 /* Little-endian reads from any address, on any machine. */
 static inline uint32_t kd_u32(const uint8_t *p) {
@@ -33,6 +33,8 @@ static inline float kd_f32(const uint8_t *p) {
     return u.value;
 }
 static inline int kd_finite(double a) { return a - a == 0; }
+/* Of four bits: whether an odd number of them is set. */
+static inline uint32_t kd_odd(uint32_t bits) { return 0x6996u >> bits & 1u; }
 
 static inline const uint8_t *kd_record(const kd_model *model, int kind, uint32_t index) {
     return model->records[kind] + (size_t)KD_RECORD_SIZE * index;
@@ -41,11 +43,28 @@ static inline const uint8_t *kd_record(const kd_model *model, int kind, uint32_t
 /* SHA-256 of bytes [0, 64) and [96, size). */
 void kd_file_digest(const uint8_t *bytes, size_t size, uint8_t digest[32]);
 
+/* The symmetry of a network whose layers are tied, as a file stores it: element g of the group takes
+ * input i from input source[g][i], its sign changed if bit i of negative[g] is set; output j changes
+ * its sign if g and character[j] have an odd number of bits in common. A network without a symmetry
+ * has the group of order 1. docs/derivations/walsh_hadamard.md. */
+typedef struct {
+    uint32_t order;
+    uint8_t source[KD_MAX_ORDER][KD_MAX_INPUTS];
+    uint16_t negative[KD_MAX_ORDER];
+    uint8_t character[KD_MAX_OUTPUTS];
+} kd_symmetry;
+kd_symmetry kd_read_symmetry(const kd_model *model);
+kd_status kd_check_symmetry(const kd_model *model);
+
 /* Weights of a layer in plan memory, twice: for tiles of points, blocks of neurons, each block
  * [n_in][neurons of the block]; for single points, [n_in][n_out], with n_out padded to whole
- * vectors by zeros. The bias is padded in the same way. */
+ * vectors by zeros. The bias is padded in the same way.
+ *
+ * Tied layers have `copies` of n_out neurons. Their weights and bias are stored once, or, between
+ * two hidden layers, once for each of the `sets` of the Walsh-Hadamard basis. */
 typedef struct {
     uint32_t n_in, n_out, activation, rows; /* rows: neurons in a full block */
+    uint32_t copies, sets;
     const void *weight, *single, *bias;
 } kd_layer;
 
@@ -66,9 +85,10 @@ typedef struct {
 
 const kd_isa *kd_find_isa(const char *name); /* NULL name: the best; NULL result: not here */
 
-/* The weights of layer `l` as stored: row-major (n_out, n_in) and (n_out). */
+/* The weights of layer `l` as stored: row-major (n_out, sets n_in) and (n_out). Of tied layers these
+ * are the free ones: n_in and n_out then count the neurons of one copy. */
 typedef struct {
-    uint32_t n_in, n_out, activation;
+    uint32_t n_in, n_out, activation, copies, sets;
     int is_f64;
     const uint8_t *weight, *bias;
 } kd_stored_layer;
@@ -87,6 +107,8 @@ struct kd_plan {
     const char *isa;
     kd_precision precision;
     uint32_t inputs, outputs, layers, width; /* width: of the widest layer, inputs included */
+    uint32_t span; /* reals that a layer's neurons take for one point, each copy in whole vectors */
+    kd_symmetry symmetry;
     struct { double shift, scale, lower, upper; } input[KD_MAX_INPUTS];
     struct { double scale, shift; } output[KD_MAX_OUTPUTS];
     kd_layer layer[KD_MAX_LAYERS];

@@ -51,9 +51,9 @@ extern "C" {
     X(TENSOR, "a tensor's shape, offset or size is wrong")                                  \
     X(DTYPE, "a tensor's number format is not supported by this runtime")                   \
     X(LAYER, "the layers do not fit together")                                              \
+    X(SYMMETRY, "the network's symmetry contradicts itself or its layers")                  \
     X(RESIDUAL, "the equation refers to something that the file does not have")             \
     X(BASELINE, "the baseline tables do not fit the model")                                 \
-    X(UNSUPPORTED, "the program uses a record that needs a newer runtime")                  \
     X(MISALIGNED, "the file's bytes, plan memory or workspace are not aligned")                \
     X(ARGUMENT, "an argument is out of range")                                              \
     X(PRECISION, "the plan was made for the other precision, or this one was not built in")  \
@@ -89,7 +89,7 @@ typedef struct {
 
 KD_API uint32_t kd_input_count(const kd_model *model);
 KD_API uint32_t kd_output_count(const kd_model *model);
-KD_API uint32_t kd_parameter_count(const kd_model *model); /* weights and biases */
+KD_API uint32_t kd_parameter_count(const kd_model *model); /* weights and biases, tied ones once */
 KD_API kd_status kd_input(const kd_model *model, uint32_t index, kd_variable *out);
 KD_API kd_status kd_output(const kd_model *model, uint32_t index, kd_variable *out);
 

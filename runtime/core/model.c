@@ -9,7 +9,7 @@ enum { DTYPE_F32 = 1, DTYPE_F64 = 2, DTYPE_F16 = 3, DTYPE_I8 = 4 };
 /* Most records of a kind, and the bytes of a record that the kind uses; the rest is zero. */
 static const struct { uint16_t most, used; } limits[KD_RECORD_KINDS] = {
     {0, 0},                        {KD_MAX_INPUTS, 64}, {KD_MAX_OUTPUTS, 64}, {2 * KD_MAX_LAYERS + 5, 48},
-    {KD_MAX_INPUTS, 24},           {KD_MAX_LAYERS, 28}, {KD_MAX_LAYERS, 64},  {KD_MAX_OUTPUTS, 24},
+    {KD_MAX_INPUTS, 24},           {KD_MAX_LAYERS, 28}, {1, 64},              {KD_MAX_OUTPUTS, 24},
     {KD_MAX_PAIRS, 16},            {64, 56},            {KD_MAX_EQUATIONS, 48}, {256, 64},
     {5, 24},                       {16, 32}};
 
@@ -73,7 +73,6 @@ static kd_status index_records(kd_model *m, const sections *s) {
     for (r = 0; r < records; ++r) {
         const uint8_t *record = s->program + r * KD_RECORD_SIZE;
         const uint32_t this_kind = kd_u32(record);
-        if (this_kind == KD_REC_TIED) return KD_UNSUPPORTED;
         if (this_kind < kind || this_kind == 0 || this_kind >= KD_RECORD_KINDS) return KD_RECORD;
         if (this_kind != kind) m->records[this_kind] = record;
         kind = this_kind;
@@ -215,29 +214,53 @@ static uint32_t next_tensor(const kd_model *m, uint32_t from, uint32_t section) 
     return from;
 }
 
+/* An output that changes its sign has no bias. */
+static int free_of_bias(const kd_symmetry *s, const tensor *bias) {
+    size_t j;
+    for (j = 0; j < bias->rows; ++j)
+        if (s->character[j] != 0 && element(bias, j) != 0) return 0;
+    return 1;
+}
+
 /* Layers use the tensors of section 0 in order, each once: weight, bias, weight, bias, ... */
 static kd_status check_layers(const kd_model *m) {
+    const kd_symmetry symmetry = kd_read_symmetry(m);
     const uint32_t layers = m->count[KD_REC_DENSE];
     uint32_t width = m->count[KD_REC_INPUT], l, dtype = 0, next = next_tensor(m, 0, 0);
     for (l = 0; l < layers; ++l) {
         const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
         const uint32_t activation = kd_u32(record + 8), n_in = kd_u32(record + 12), n_out = kd_u32(record + 16);
-        const uint32_t weight = kd_u32(record + 20), bias = kd_u32(record + 24);
+        const uint32_t weight = kd_u32(record + 20), bias = kd_u32(record + 24), last = l + 1 == layers;
+        kd_stored_layer layer;
         tensor w, b;
         if (activation >= KD_ACTIVATIONS || n_in != width || n_out == 0) return KD_LAYER;
         if (n_out > MAX_WIDTH) return KD_TOO_LARGE;
+        if (!last && n_out % symmetry.order != 0) return KD_SYMMETRY;
         if (weight >= m->count[KD_REC_TENSOR] || bias >= m->count[KD_REC_TENSOR]) return KD_LAYER;
         if (weight != next || bias != next_tensor(m, weight + 1, 0)) return KD_LAYER;
         next = next_tensor(m, bias + 1, 0);
         w = get_tensor(m, weight), b = get_tensor(m, bias);
         if (l == 0) dtype = w.dtype;
         if (w.dtype != dtype || b.dtype != dtype) return KD_LAYER;
-        if (w.rows != n_out || w.cols != n_in || b.rows != n_out || b.cols != 1) return KD_LAYER;
+        layer = kd_stored(m, l);
+        if (w.rows != layer.n_out || w.cols != layer.sets * layer.n_in) return KD_LAYER;
+        if (b.rows != layer.n_out || b.cols != 1) return KD_LAYER;
+        if (last && n_out == m->count[KD_REC_OUTPUT] && !free_of_bias(&symmetry, &b)) return KD_SYMMETRY;
         width = n_out;
     }
     if (width != m->count[KD_REC_OUTPUT] || kd_u32(kd_record(m, KD_REC_DENSE, layers - 1) + 8) != KD_IDENTITY)
         return KD_LAYER;
     return next == m->count[KD_REC_TENSOR] ? KD_OK : KD_LAYER;
+}
+
+kd_stored_layer kd_stored(const kd_model *m, uint32_t l) {
+    const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
+    const tensor w = get_tensor(m, kd_u32(record + 20)), b = get_tensor(m, kd_u32(record + 24));
+    const uint32_t order = m->count[KD_REC_SYMMETRY] ? 1u << kd_u32(kd_record(m, KD_REC_SYMMETRY, 0) + 8) : 1;
+    const uint32_t fed = l == 0 ? 1 : order, copies = l + 1 == m->count[KD_REC_DENSE] ? 1 : order;
+    const kd_stored_layer layer = {kd_u32(record + 12) / fed, kd_u32(record + 16) / copies, kd_u32(record + 8), copies,
+                                   fed < copies ? fed : copies, w.dtype == DTYPE_F64, w.data, b.data};
+    return layer;
 }
 
 /* ---- the equations ---- */
@@ -331,17 +354,10 @@ kd_status kd_load(kd_model *m, const void *bytes, size_t size) {
     if ((status = check_names(m)) != KD_OK) return status;
     if ((status = check_values(m)) != KD_OK) return status;
     if ((status = check_tensors(m, &s)) != KD_OK) return status;
+    if ((status = kd_check_symmetry(m)) != KD_OK) return status;
     if ((status = check_layers(m)) != KD_OK) return status;
     if ((status = check_baseline(m, &data_columns)) != KD_OK) return status;
     return check_equations(m, data_columns);
-}
-
-kd_stored_layer kd_stored(const kd_model *m, uint32_t l) {
-    const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
-    const tensor w = get_tensor(m, kd_u32(record + 20)), b = get_tensor(m, kd_u32(record + 24));
-    const kd_stored_layer layer = {kd_u32(record + 12), kd_u32(record + 16), kd_u32(record + 8),
-                                   w.dtype == DTYPE_F64, w.data, b.data};
-    return layer;
 }
 
 /* ---- discovery ---- */
@@ -365,8 +381,8 @@ kd_status kd_output(const kd_model *m, uint32_t i, kd_variable *out) { return va
 uint32_t kd_parameter_count(const kd_model *m) {
     uint32_t l, sum = 0;
     for (l = 0; l < m->count[KD_REC_DENSE]; ++l) {
-        const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
-        sum += (kd_u32(record + 12) + 1) * kd_u32(record + 16);
+        const kd_stored_layer layer = kd_stored(m, l);
+        sum += (layer.sets * layer.n_in + 1) * layer.n_out;
     }
     return sum;
 }

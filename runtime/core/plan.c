@@ -23,35 +23,73 @@ size_t kd_plan_size(const kd_model *model, kd_precision precision) {
     uint32_t l;
     for (l = 0; l < model->count[KD_REC_DENSE]; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
-        size += aligned((size_t)layer.n_out * layer.n_in * item_size(precision));
-        size += (layer.n_in + 1) * padded_out(&layer, precision) * item_size(precision);
+        size += aligned((size_t)layer.sets * layer.n_out * layer.n_in * item_size(precision));
+        size += layer.sets * (layer.n_in + 1) * padded_out(&layer, precision) * item_size(precision);
     }
     return size;
 }
 
-/* [n_out][n_in] to blocks of `rows` neurons, each [n_in][rows of the block]. */
-static void pack_blocks(const kd_stored_layer *from, uint32_t rows, kd_precision precision, void *weight) {
+/* Weight (o, i) of a set: as stored, or, where there are several, in the Walsh-Hadamard basis,
+ * with the factor 1 / sets of the way back. */
+static double weight_of(const kd_stored_layer *from, uint32_t set, uint32_t o, uint32_t i) {
+    double sum = 0;
+    uint32_t d;
+    for (d = 0; d < from->sets; ++d) {
+        const double a = stored(from, from->weight, ((size_t)o * from->sets + d) * from->n_in + i);
+        sum += kd_odd(set & d) ? -a : a;
+    }
+    return sum / from->sets;
+}
+
+/* A set to blocks of `rows` neurons, each [n_in][rows of the block]. */
+static void pack_blocks(const kd_stored_layer *from, uint32_t set, uint32_t rows, kd_precision precision, void *weight) {
+    const size_t begin = (size_t)set * from->n_out * from->n_in;
     uint32_t o, i;
     for (o = 0; o < from->n_out; ++o) {
         const uint32_t first = o / rows * rows;
         const uint32_t in_block = from->n_out - first < rows ? from->n_out - first : rows;
         for (i = 0; i < from->n_in; ++i)
-            put(weight, precision, (size_t)first * from->n_in + (size_t)i * in_block + (o - first),
-                stored(from, from->weight, (size_t)o * from->n_in + i));
+            put(weight, precision, begin + (size_t)first * from->n_in + (size_t)i * in_block + (o - first),
+                weight_of(from, set, o, i));
     }
 }
 
-/* [n_out][n_in] to [n_in][n_out padded], and the padded bias. */
-static void pack_single(const kd_stored_layer *from, uint32_t padded, kd_precision precision, void *weight,
+/* A set to [n_in][n_out padded], and the padded bias, which belongs to the first set. */
+static void pack_single(const kd_stored_layer *from, uint32_t set, uint32_t padded, kd_precision precision, void *weight,
                         void *bias) {
+    const size_t begin = (size_t)set * from->n_in * padded;
     uint32_t o, i;
     for (o = 0; o < padded; ++o) {
         const int real = o < from->n_out;
         for (i = 0; i < from->n_in; ++i)
-            put(weight, precision, (size_t)i * padded + o,
-                real ? stored(from, from->weight, (size_t)o * from->n_in + i) : 0);
-        put(bias, precision, o, real ? stored(from, from->bias, o) : 0);
+            put(weight, precision, begin + (size_t)i * padded + o, real ? weight_of(from, set, o, i) : 0);
+        put(bias, precision, (size_t)set * padded + o, real && set == 0 ? stored(from, from->bias, o) : 0);
     }
+}
+
+static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+/* Packs layer l at `at`; returns where the next one goes. */
+static uint8_t *plan_layer(kd_plan *plan, const kd_model *model, uint32_t l, uint8_t *at) {
+    const kd_stored_layer from = kd_stored(model, l);
+    const uint32_t padded = kd_padded(from.n_out, plan->kernels->lanes), tied = plan->symmetry.order > 1;
+    const size_t item = item_size(plan->precision), room = padded_out(&from, plan->precision) * item;
+    kd_layer *layer = &plan->layer[l];
+    uint8_t *const single = at + aligned((size_t)from.sets * from.n_out * from.n_in * item);
+    uint8_t *const bias = single + from.sets * from.n_in * room;
+    uint32_t set;
+    layer->n_in = from.n_in, layer->n_out = from.n_out, layer->activation = from.activation;
+    layer->copies = from.copies, layer->sets = from.sets;
+    /* Outputs of a tied network may each need another part of the neurons: one at a time. */
+    layer->rows = tied && l + 1 == plan->layers ? 1 : kd_block_rows(from.n_out, plan->kernels->max_rows);
+    for (set = 0; set < from.sets; ++set) {
+        pack_blocks(&from, set, layer->rows, plan->precision, at);
+        pack_single(&from, set, padded, plan->precision, single, bias);
+    }
+    layer->weight = at, layer->single = single, layer->bias = bias;
+    plan->width = larger(plan->width, from.copies * from.n_out);
+    plan->span = larger(plan->span, from.copies * padded);
+    return bias + from.sets * room;
 }
 
 /* A bound as the precision has it: compared in either way it gives one answer. Never infinite: an
@@ -82,7 +120,7 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
                        void *memory) {
     kd_plan *plan = (kd_plan *)memory;
     const kd_isa *isa = kd_find_isa(isa_name);
-    uint8_t *next, *weight, *single, *bias;
+    uint8_t *next;
     uint32_t l;
     if (out == NULL || model == NULL || memory == NULL) return KD_ARGUMENT;
     if (precision != KD_F32 && precision != KD_F64) return KD_ARGUMENT;
@@ -94,23 +132,11 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
     plan->precision = precision;
     plan->inputs = kd_input_count(model), plan->outputs = kd_output_count(model);
     plan->layers = model->count[KD_REC_DENSE];
-    plan->width = plan->inputs;
+    plan->symmetry = kd_read_symmetry(model);
+    plan->width = plan->span = plan->symmetry.order * plan->inputs;
     read_scaling(plan, model);
     next = (uint8_t *)memory + aligned(sizeof(kd_plan));
-    for (l = 0; l < plan->layers; ++l) {
-        const kd_stored_layer from = kd_stored(model, l);
-        kd_layer *layer = &plan->layer[l];
-        layer->n_in = from.n_in, layer->n_out = from.n_out, layer->activation = from.activation;
-        layer->rows = kd_block_rows(from.n_out, plan->kernels->max_rows);
-        weight = next;
-        single = weight + aligned((size_t)from.n_out * from.n_in * item_size(precision));
-        bias = single + from.n_in * padded_out(&from, precision) * item_size(precision);
-        next = bias + padded_out(&from, precision) * item_size(precision);
-        pack_blocks(&from, layer->rows, precision, weight);
-        pack_single(&from, kd_padded(from.n_out, plan->kernels->lanes), precision, single, bias);
-        layer->weight = weight, layer->single = single, layer->bias = bias;
-        if (from.n_out > plan->width) plan->width = from.n_out;
-    }
+    for (l = 0; l < plan->layers; ++l) next = plan_layer(plan, model, l, next);
     *out = plan;
     return KD_OK;
 }

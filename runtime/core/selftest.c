@@ -74,17 +74,22 @@ static double weight_at(const kd_stored_layer *layer, const uint8_t *tensor, siz
     return layer->is_f64 ? kd_f64(tensor + 8 * k) : (double)kd_f32(tensor + 4 * k);
 }
 
-/* From the inputs' sizes and errors, in fed and fed_error, to those of the layer's outputs. */
-static void bound_layer(const kd_stored_layer *layer, replay *a) {
+/* From the inputs' sizes and errors, in fed and fed_error, to those of the layer's outputs. Of tied
+ * layers these are the bounds of one copy, which hold for all: each of n_in neurons then comes from
+ * `fed_copies` of them, and in the Walsh-Hadamard basis, where all sets of weights meet the sum of all
+ * copies, the terms that are rounded are at most `sets` times as large as the result's. */
+static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, replay *a) {
     static const double slopes[KD_ACTIVATIONS] = {1, 1, 1, 0.25, 1.1}; /* largest |f'| */
+    const uint32_t columns = layer->sets * layer->n_in;
+    const double repeated = fed_copies / layer->sets;
     uint32_t o, i;
     for (o = 0; o < layer->n_out; ++o) {
         double size = magnitude(weight_at(layer, layer->bias, o)), error = 0;
-        for (i = 0; i < layer->n_in; ++i) {
-            const double w = magnitude(weight_at(layer, layer->weight, (size_t)o * layer->n_in + i));
-            size += w * a->fed[i], error += w * a->fed_error[i];
+        for (i = 0; i < columns; ++i) {
+            const double w = repeated * magnitude(weight_at(layer, layer->weight, (size_t)o * columns + i));
+            size += w * a->fed[i % layer->n_in], error += w * a->fed_error[i % layer->n_in];
         }
-        error += accumulated(layer->n_in + 4) * size;
+        error += accumulated(fed_copies * layer->n_in + 4) * layer->sets * size;
         if (layer->activation != KD_IDENTITY) /* an elementary function errs by 8 units at most */
             error = slopes[layer->activation] * error + 8 * accumulated(1) * larger(size, 1);
         if (layer->activation != KD_IDENTITY && layer->activation != KD_SILU && size > 1) size = 1;
@@ -93,23 +98,34 @@ static void bound_layer(const kd_stored_layer *layer, replay *a) {
     for (o = 0; o < layer->n_out; ++o) a->fed[o] = a->size[o], a->fed_error[o] = a->error[o];
 }
 
+/* An input of any copy: the largest of those that the symmetry puts in its place. */
+static void bound_inputs(const kd_plan *plan, const kd_table *points, replay *a) {
+    uint32_t i, g;
+    size_t k;
+    for (i = 0; i < plan->inputs; ++i) {
+        a->error[i] = 0;
+        for (k = i; k < points->rows * points->cols; k += points->cols)
+            a->error[i] = larger(a->error[i], magnitude(kd_f64(points->data + 8 * k)));
+    }
+    for (i = 0; i < plan->inputs; ++i) {
+        a->fed[i] = 0;
+        for (g = 0; g < plan->symmetry.order; ++g)
+            a->fed[i] = larger(a->fed[i], a->error[plan->symmetry.source[g][i]]);
+        a->fed[i] = (a->fed[i] + magnitude(plan->input[i].shift)) * magnitude(plan->input[i].scale);
+        a->fed_error[i] = accumulated(3) * a->fed[i];
+    }
+}
+
 /* Forward error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002,
  * section 3.5): s = W z + b errs by |W| e + gamma_{n+4} (|W| |z| + |b|); both evaluations err, hence
  * the factor 2. kdpinn_runtime/_rounding.py has the same bound. */
 static double rounding_bound(const kd_plan *plan, const kd_model *model, const kd_table *points, replay *a) {
     double bound = 0;
     uint32_t i, l;
-    size_t k;
-    for (i = 0; i < plan->inputs; ++i) {
-        a->fed[i] = 0;
-        for (k = i; k < points->rows * points->cols; k += points->cols)
-            a->fed[i] = larger(a->fed[i], magnitude(kd_f64(points->data + 8 * k)));
-        a->fed[i] = (a->fed[i] + magnitude(plan->input[i].shift)) * magnitude(plan->input[i].scale);
-        a->fed_error[i] = accumulated(3) * a->fed[i];
-    }
+    bound_inputs(plan, points, a);
     for (l = 0; l < plan->layers; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
-        bound_layer(&layer, a);
+        bound_layer(&layer, l == 0 ? 1 : plan->symmetry.order, a);
     }
     for (i = 0; i < plan->outputs; ++i) {
         const double scale = magnitude(plan->output[i].scale), shift = magnitude(plan->output[i].shift);
@@ -227,6 +243,7 @@ static int made_from(const kd_plan *plan, const kd_model *model) {
     for (l = 0; l < plan->layers; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
         if (plan->layer[l].n_in != layer.n_in || plan->layer[l].n_out != layer.n_out) return 0;
+        if (plan->layer[l].copies != layer.copies) return 0;
     }
     return 1;
 }

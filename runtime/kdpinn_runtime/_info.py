@@ -7,6 +7,7 @@ from typing import Any
 
 from ._model_file import ModelFile
 from ._parts import Equation, Factor, Term
+from ._symmetry import Generator
 from ._text import aligned, plain
 
 
@@ -46,6 +47,20 @@ def _factor(file: ModelFile, factor: Factor) -> str:
     return f"data[{factor.a}]"
 
 
+def symmetry_text(file: ModelFile, generator: Generator) -> str:
+    """What a generator says of the outputs, e.g. u(-x, t) = -u(x, t)."""
+    names, moved = [v.name for v in file.inputs], []
+    for sign, source in zip(generator.signs, generator.order, strict=True):
+        middle = 2 * file.input_shift[source]
+        reflected = f"{middle:g} - {names[source]}" if middle else f"-{names[source]}"
+        moved.append(names[source] if sign > 0 else reflected)
+    given, taken = ", ".join(moved), ", ".join(names)
+    return "; ".join(
+        f"{v.name}({given}) = {'-' if sign < 0 else ''}{v.name}({taken})"
+        for v, sign in zip(file.outputs, generator.outputs, strict=True)
+    )
+
+
 def describe(file: ModelFile, digest: str, size: int) -> dict[str, Any]:
     """Everything but the tensors, ready for JSON; `size` is that of the file in bytes."""
     widths = [len(file.inputs), *(len(layer.bias) for layer in file.layers)]
@@ -58,6 +73,9 @@ def describe(file: ModelFile, digest: str, size: int) -> dict[str, Any]:
         "activations": [layer.activation for layer in file.layers],
         "dtype": str(file.dtype),
         "weights": file.weight_count,
+        "symmetry": [
+            symmetry_text(file, g) for g in (file.symmetry.generators if file.symmetry else ())
+        ],
         "parameters": [p._asdict() for p in file.parameters],
         "equations": [
             {"name": e.name, "residual": formula(file, e), "limit": e.limit} for e in file.equations
@@ -84,6 +102,8 @@ def _lines(d: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "digest", d["digest"]
     yield "file", f"{d['bytes']} bytes, {d['weights']} weights in {d['dtype']}"
     yield "network", "-".join(map(str, d["widths"])) + f", {d['activations'][0]}"
+    for symmetry in d["symmetry"]:
+        yield "symmetry", symmetry
     for what in ("input", "output"):
         for v in d[f"{what}s"]:
             span = f"{v['name']} in [{v['lower']:g}, {v['upper']:g}] {v['unit']}"

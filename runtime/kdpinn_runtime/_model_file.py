@@ -37,6 +37,7 @@ from ._parts import (
     is_finite,
 )
 from ._refusals import FormatError, Problems
+from ._symmetry import Symmetry
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +53,7 @@ class ModelFile:
     Fourier features and the like. `exact`: 2 m functions, base_1 .. base_m, factor_1 .. factor_m;
     the outputs are then base(x) + factor(x) * u, which conditions can be built into. Derivatives
     are by the d inputs all the same.
+    With a `symmetry` the layers are tied: they stand here in full, the file has their free part.
     Raises FormatError with all problems at once.
     """
 
@@ -70,6 +72,7 @@ class ModelFile:
     baseline: Baseline | None = None
     features: CoordinateMap | None = None
     exact: CoordinateMap | None = None
+    symmetry: Symmetry | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs", "layers", "equations", "targets"):
@@ -84,6 +87,8 @@ class ModelFile:
         _check_maps(self, problems)
         self._check_affine(problems)
         _check_layers(self, problems)
+        if self.symmetry is not None:
+            _check_symmetry(self, self.symmetry, problems)
         _check_pairs(self, problems)
         _check_equations(self, problems)
         if self.baseline is not None:
@@ -134,8 +139,13 @@ class ModelFile:
 
     @property
     def weight_count(self) -> int:
-        """Number of weights and biases."""
-        return sum(layer.weight.size + layer.bias.size for layer in self.layers)
+        """Number of weights and biases, tied ones counted once."""
+        return sum(layer.weight.size + layer.bias.size for layer in self.stored_layers)
+
+    @property
+    def stored_layers(self) -> tuple[Layer, ...]:
+        """What the file has of the layers: of tied ones the free part."""
+        return self.layers if self.symmetry is None else self.symmetry.free(self.layers)
 
 
 def _check_counts(file: ModelFile, problems: Problems) -> None:
@@ -230,6 +240,40 @@ def _check_layers(file: ModelFile, problems: Problems) -> None:
         "LAYER",
         f"the last layer has the activation {file.layers[-1].activation!r}, expected 'identity'",
     )
+
+
+def _check_symmetry(file: ModelFile, symmetry: Symmetry, problems: Problems) -> None:
+    d, m = len(file.inputs), len(file.outputs)
+    first = symmetry.generators[0]
+    if file.features is not None or file.exact is not None:
+        problems.add(
+            "SYMMETRY", "a model with features or exact conditions cannot have tied layers too"
+        )
+        return
+    if (len(first.signs), len(first.outputs)) != (d, m):
+        problems.add(
+            "SYMMETRY",
+            f"the symmetry is one of {len(first.signs)} inputs and {len(first.outputs)} outputs, "
+            f"the model has {d} and {m}",
+        )
+        return
+    for number, generator in enumerate(symmetry.generators):
+        order = list(generator.order)
+        for name in ("input_shift", "input_scale"):
+            values = getattr(file, name)
+            problems.require(
+                np.array_equal(values, values[order]),
+                "SYMMETRY",
+                f"generator {number} changes the places of inputs whose {name} differ",
+            )
+        for j in np.flatnonzero((np.array(generator.outputs) < 0) & (file.output_shift != 0)):
+            problems.add(
+                "SYMMETRY",
+                f"generator {number} changes the sign of {file.outputs[j].name!r}, whose "
+                f"output_shift is {file.output_shift[j]}, expected 0",
+            )
+    for problem in symmetry.untied(file.layers):
+        problems.add("SYMMETRY", problem)
 
 
 def _check_pairs(file: ModelFile, problems: Problems) -> None:

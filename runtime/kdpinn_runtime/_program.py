@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ._coordinates import OPERATION_KINDS, CoordinateMap, Operation
 from ._limits import MAX_FACTORS
 from ._parts import FACTOR_KINDS, Equation, Factor, Parameter, Target, Term, Variable
-from ._records import CAPS, RECORD_BYTES, RESERVED_KINDS, Kind, decode, stray_byte
+from ._records import CAPS, RECORD_BYTES, Kind, decode, stray_byte
 from ._refusals import FormatError, Problems
+from ._symmetry import Symmetry
+from ._symmetry_record import parse_symmetry
 
 Fields = dict[str, Any]
 Records = dict[Kind, list[Fields]]
@@ -41,13 +43,14 @@ class Program:
     targets: tuple[Target, ...]
     features: CoordinateMap | None
     exact: CoordinateMap | None
+    symmetry: Symmetry | None
     tensors: list[Fields]
     dense: list[Fields]
     baseline: list[Fields]
 
 
 def parse_program(data: bytes) -> Program:
-    """The program section. Raises FormatError (UNSUPPORTED, PADDING, RECORD, NAME, ...)."""
+    """The program section. Raises FormatError (PADDING, RECORD, NAME, ...)."""
     records = _split(data)
     problems = Problems()
     for kind in (Kind.INPUT, Kind.OUTPUT, Kind.PARAMETER, Kind.EQUATION):
@@ -66,6 +69,9 @@ def parse_program(data: bytes) -> Program:
         targets=_parts(problems, records[Kind.TARGET], "TARGET", lambda f: Target(**f)),
         features=_map(problems, records, *_RESULTS[0]),
         exact=_map(problems, records, *_RESULTS[1]),
+        symmetry=parse_symmetry(
+            problems, records[Kind.SYMMETRY], len(records[Kind.INPUT]), len(records[Kind.OUTPUT])
+        ),
         tensors=records[Kind.TENSOR],
         dense=records[Kind.DENSE],
         baseline=records[Kind.BASELINE],
@@ -81,12 +87,6 @@ def _split(data: bytes) -> Records:
     for number in range(len(data) // RECORD_BYTES):
         record = data[number * RECORD_BYTES : (number + 1) * RECORD_BYTES]
         code, index = (int.from_bytes(record[at : at + 4], "little") for at in (0, 4))
-        if code in RESERVED_KINDS:
-            raise FormatError(
-                "UNSUPPORTED",
-                f"record {number} is of kind {code} ({RESERVED_KINDS[code]}), which this "
-                "runtime does not know: update it",
-            )
         if code not in Kind._value2member_map_:
             problems.add("RECORD", f"record {number} is of the unknown kind {code}")
             continue

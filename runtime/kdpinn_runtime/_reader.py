@@ -203,4 +203,5 @@ def _build(program: Program, tensors: list[NDArray[Any]], card: bytes) -> ModelF
         baseline=baseline,
         features=program.features,
         exact=program.exact,
+        symmetry=program.symmetry,
     )

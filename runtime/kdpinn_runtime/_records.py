@@ -10,6 +10,7 @@ from ._limits import (
     MAX_EQUATIONS,
     MAX_FACTORS,
     MAX_FEATURES,
+    MAX_GENERATORS,
     MAX_INPUTS,
     MAX_LAYERS,
     MAX_OPERATIONS,
@@ -46,6 +47,7 @@ class Kind(IntEnum):
     TENSOR = 3
     NORMALIZE = 4
     DENSE = 5
+    SYMMETRY = 6
     AFFINE = 7
     SECOND = 8
     PARAMETER = 9
@@ -56,8 +58,6 @@ class Kind(IntEnum):
     FEATURE = 14
     EXACT = 15
 
-
-RESERVED_KINDS = {6: "tied dense"}
 
 _NAME = ("name", 8, f"{NAME_BYTES}s")
 _UNIT = ("unit", 32, f"{UNIT_BYTES}s")
@@ -82,6 +82,12 @@ FIELDS: dict[Kind, tuple[tuple[str, int, str], ...]] = {
         ("n_out", 16, "I"),
         ("weight", 20, "I"),
         ("bias", 24, "I"),
+    ),
+    Kind.SYMMETRY: (
+        ("generators", 8, "I"),
+        ("signs", 16, f"{MAX_GENERATORS}H"),
+        ("sources", 24, f"{MAX_GENERATORS}Q"),
+        ("characters", 56, "Q"),
     ),
     Kind.AFFINE: (
         ("scale", 8, "d"),
@@ -112,6 +118,7 @@ CAPS = {
     Kind.TENSOR: 2 * MAX_LAYERS + MAX_ROLES,
     Kind.NORMALIZE: MAX_FEATURES,
     Kind.DENSE: MAX_LAYERS,
+    Kind.SYMMETRY: 1,
     Kind.AFFINE: MAX_OUTPUTS,
     Kind.SECOND: MAX_PAIRS,
     Kind.PARAMETER: MAX_PARAMETERS,
@@ -141,12 +148,14 @@ def padded(size: int) -> int:
 
 
 def encode(kind: Kind, index: int, **values: Any) -> bytes:
-    """One record of 64 bytes. `factor` is a sequence, names and units are bytes."""
+    """One record of 64 bytes. Names and units are bytes, fields of several numbers lists."""
     record = bytearray(RECORD_BYTES)
     struct.pack_into("<II", record, 0, kind, index)
     for name, offset, code in FIELDS[kind]:
         value = values.pop(name)
-        struct.pack_into("<" + code, record, offset, *(value if name == "factor" else (value,)))
+        struct.pack_into(
+            "<" + code, record, offset, *(value if isinstance(value, list) else (value,))
+        )
     if values:
         raise TypeError(f"a {kind.name} record has no fields {sorted(values)}")
     return bytes(record)
@@ -157,7 +166,7 @@ def decode(kind: Kind, record: bytes) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, offset, code in FIELDS[kind]:
         found = struct.unpack_from("<" + code, record, offset)
-        values[name] = found if name == "factor" else found[0]
+        values[name] = found if len(found) > 1 else found[0]
     return values
 
 

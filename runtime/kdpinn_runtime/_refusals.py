@@ -17,9 +17,9 @@ REFUSALS: dict[str, str] = {
     "DTYPE": "a number type is not supported",
     "LAYER": "the layers do not form a network",
     "MAP": "a function of the coordinates is malformed",
+    "SYMMETRY": "the symmetry contradicts itself, or the layers do not have it",
     "RESIDUAL": "the equations are malformed",
     "BASELINE": "the baseline is malformed",
-    "UNSUPPORTED": "a kind of record is reserved for a later version",
     "CARD": "the card is not a JSON object",
     "MISALIGNED": "the bytes are not 8-aligned in memory (C only)",
 }

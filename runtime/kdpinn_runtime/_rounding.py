@@ -26,15 +26,23 @@ def float64_bound(file: ModelFile, points: NDArray[np.float64]) -> float:
     $|W| e + \gamma_{n+4} (|W| a + |b|)$; an activation multiplies it by at most its largest slope
     and adds its own rounding. `a` starts from |x| + |shift| instead of |x - shift|, so that
     evaluations which fold the normalization into the first layer are covered. Both sides err,
-    hence the factor 2. Any summation order; fused or separate multiply and add.
+    hence the factor 2. Any summation order; fused or separate multiply and add. Tied layers may be
+    evaluated in the Walsh-Hadamard basis: there the terms between hidden layers add up to at most
+    as many times $|W| a + |b|$ as there are copies, if `a` is the same in all of them, as it is
+    from the largest input that the symmetry puts in a place.
     """
     largest = np.abs(points).max(axis=0)
+    copies = 1
+    if file.symmetry is not None:
+        copies = file.symmetry.order
+        largest = np.max([largest[list(g.order)] for g in file.symmetry.elements()], axis=0)
     a = (largest + np.abs(file.input_shift)) * np.abs(file.input_scale)
     e = _gamma(3) * a
-    for layer in file.layers:
+    for index, layer in enumerate(file.layers):
+        spread = copies if 0 < index < len(file.layers) - 1 else 1
         weight = np.abs(layer.weight.astype(np.float64))
         s = weight @ a + np.abs(layer.bias.astype(np.float64))
-        e = weight @ e + _gamma(weight.shape[1] + 4) * s
+        e = weight @ e + _gamma(weight.shape[1] + 4) * spread * s
         if layer.activation != "identity":
             e = _SLOPES[layer.activation] * e + _ACTIVATION_ULPS * _UNIT * np.maximum(s, 1.0)
         a = s if layer.activation in ("identity", "silu") else np.minimum(s, 1.0)

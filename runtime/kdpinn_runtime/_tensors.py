@@ -115,27 +115,44 @@ def build_layers(problems: Problems, program: Program, tensors: Tensors) -> tupl
     _check_use(problems, program, TENSORS_SECTION, used, "LAYER")
     for index, fields in enumerate(program.dense):
         try:
-            made.append(_layer(fields, program.tensors, tensors))
+            made.append(_layer(fields, _shape(program, index), program.tensors, tensors))
         except FormatError as error:
             problems.extend(error, f"layer {index}")
-    return tuple(made)
+    if program.symmetry is None or len(made) < max(2, len(program.dense)):
+        return tuple(made)
+    return program.symmetry.expand(made)
 
 
-def _layer(fields: Fields, records: list[Fields], tensors: Tensors) -> Layer:
+def _shape(program: Program, index: int) -> tuple[int, int]:
+    """Rows and columns of a layer's weight: of tied layers only the free part is stored."""
+    n_out, n_in = program.dense[index]["n_out"], program.dense[index]["n_in"]
+    order = program.symmetry.order if program.symmetry is not None else 1
+    if index == len(program.dense) - 1:
+        return n_out, n_in // (order if index else 1)
+    if n_out % order:
+        raise FormatError(
+            "SYMMETRY", f"it gives {n_out} values, expected a multiple of the {order} copies"
+        )
+    return n_out // order, n_in
+
+
+def _layer(
+    fields: Fields, shape: tuple[int, int], records: list[Fields], tensors: Tensors
+) -> Layer:
     problems = Problems()
-    n_in, n_out = fields["n_in"], fields["n_out"]
+    n_out = fields["n_out"]
     problems.require(
         n_out <= MAX_WIDTH, "TOO_LARGE", f"it gives {n_out} values, the cap is {MAX_WIDTH}"
     )
-    for role, cols in (("weight", n_in), ("bias", 1)):
+    for role, cols in (("weight", shape[1]), ("bias", 1)):
         index = fields[role]
-        shape = tensors[index].shape if index < len(tensors) else None
+        found = tensors[index].shape if index < len(tensors) else None
         section = records[index]["section"] if index < len(tensors) else None
         problems.require(
-            shape == (n_out, cols) and section == TENSORS_SECTION,
+            found == (shape[0], cols) and section == TENSORS_SECTION,
             "LAYER",
-            f"the {role} is tensor {index} of shape {shape} in section {section}, expected "
-            f"({n_out}, {cols}) in section {TENSORS_SECTION}",
+            f"the {role} is tensor {index} of shape {found} in section {section}, expected "
+            f"({shape[0]}, {cols}) in section {TENSORS_SECTION}",
         )
     problems.require(
         fields["activation"] < len(ACTIVATIONS),

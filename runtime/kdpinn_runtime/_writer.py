@@ -30,6 +30,7 @@ from ._records import (
     padded,
 )
 from ._refusals import Problems
+from ._symmetry_record import symmetry_fields
 
 _DTYPE_CODES = {np.dtype(text): code for code, text in DTYPES.items()}
 
@@ -82,6 +83,7 @@ def pack(file: ModelFile) -> bytes:
         *baseline.records,
         *_normalize(file),
         *dense,
+        *_symmetry(file),
         *_affine(file),
         *(encode(Kind.SECOND, k, i=i, j=j) for k, (i, j) in enumerate(file.pairs)),
         *_physics_records(file),
@@ -177,7 +179,7 @@ def _operations(kind: Kind, program: CoordinateMap | None) -> Iterator[bytes]:
 
 
 def _dense_records(file: ModelFile, section: _Section) -> Iterator[bytes]:
-    for index, layer in enumerate(file.layers):
+    for index, (layer, stored) in enumerate(zip(file.layers, file.stored_layers, strict=True)):
         n_out, n_in = layer.weight.shape
         yield encode(
             Kind.DENSE,
@@ -185,9 +187,14 @@ def _dense_records(file: ModelFile, section: _Section) -> Iterator[bytes]:
             activation=ACTIVATIONS.index(layer.activation),
             n_in=n_in,
             n_out=n_out,
-            weight=section.add(layer.weight),
-            bias=section.add(layer.bias[:, None]),
+            weight=section.add(stored.weight),
+            bias=section.add(stored.bias[:, None]),
         )
+
+
+def _symmetry(file: ModelFile) -> Iterator[bytes]:
+    if file.symmetry is not None:
+        yield encode(Kind.SYMMETRY, 0, **symmetry_fields(file.symmetry))
 
 
 def _baseline_records(file: ModelFile, section: _Section) -> Iterator[bytes]:

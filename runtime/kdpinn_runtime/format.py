@@ -23,6 +23,7 @@ from ._parts import (
 )
 from ._reader import read, unpack
 from ._refusals import REFUSALS, FormatError
+from ._symmetry import Generator, Symmetry
 from ._writer import pack, write
 
 __all__ = [
@@ -39,10 +40,12 @@ __all__ = [
     "Factor",
     "FactorKind",
     "FormatError",
+    "Generator",
     "Layer",
     "ModelFile",
     "Operation",
     "Parameter",
+    "Symmetry",
     "Target",
     "Term",
     "Variable",

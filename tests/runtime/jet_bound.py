@@ -28,8 +28,8 @@ def jet_bound(file, x, pairs, unit):
     values += [np.broadcast_to(scale[i] * np.eye(d)[i], x.shape) for i in range(d)]
     values += [np.zeros(x.shape) for _ in pairs]
     errors = [3 * unit * values[0], *(unit * v for v in values[1:])]
-    for layer in file.layers:
-        weight = np.abs(layer.weight.astype(float)).T
+    for layer, summed in zip(file.layers, spread(file), strict=True):
+        weight = summed.T
         gamma = (weight.shape[0] + 3) * unit * 1.01
         sizes = [v @ weight for v in values]
         sizes[0] = sizes[0] + np.abs(layer.bias.astype(float))
@@ -44,6 +44,24 @@ def jet_bound(file, x, pairs, unit):
         for v, e in zip(values, errors, strict=True)
     ]
     return np.array([b.max(axis=0) for b in bounds])
+
+
+def spread(file):
+    """|W| of every layer as it is summed, (n_out, n_in); tied layers in the Walsh-Hadamard basis:
+    docs/derivations/walsh_hadamard.md.
+
+    Between hidden layers each copy meets the sum of all copies with the sum of all blocks.
+    """
+    found = []
+    for index, layer in enumerate(file.layers):
+        weight = np.abs(layer.weight.astype(np.float64))
+        if file.symmetry is not None and 0 < index < len(file.layers) - 1:
+            order = file.symmetry.order
+            free = weight[: len(weight) // order]
+            total = sum(np.split(free, order, axis=1))
+            weight = np.tile(total, (order, order))
+        found.append(weight)
+    return found
 
 
 def _activate(name, pairs, d, z, e, unit):

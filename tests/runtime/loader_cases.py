@@ -31,6 +31,7 @@ from kdp_surgery import (
     with_records,
     without,
 )
+from tied_cases import EDGES as TIED_EDGES
 
 from kdpinn_runtime import pack
 from kdpinn_runtime.format import Equation, Factor, Term
@@ -203,4 +204,4 @@ CASES = {
     "points alone": ("BASELINE", points_alone()),
     "no physics": (None, BARE),
     "no targets": (None, without(GOOD, TARGET)),
-}
+} | TIED_EDGES

@@ -1,0 +1,156 @@
+"""Files whose symmetry is wrong, and the edges of the conditions on it; offsets as in the page."""
+
+import struct
+
+import numpy as np
+from kdp_surgery import (
+    AFFINE,
+    DENSE,
+    NORMALIZE,
+    SYMMETRY,
+    edit,
+    put,
+    rebuilt,
+    records,
+    sections,
+    with_records,
+    without,
+)
+from tied_samples import tied_model, untied
+
+from kdpinn_runtime import pack
+
+ODD = pack(tied_model("odd"))
+SHALLOW = pack(tied_model("odd", hidden=(5,)))
+BOTH = pack(tied_model("swap with signs and both"))
+FOUR = pack(tied_model("four", hidden=(2, 2)))
+IDENTITY = 0xFEDCBA9876543210
+
+
+def places(*order):
+    """The word of sources that takes input i from order[i]."""
+    return sum(source << 4 * i for i, source in enumerate(order))
+
+
+def symmetry(data, offset, form, value):
+    return edit(data, SYMMETRY, 0, offset, form, value)
+
+
+def with_record(data, **fields):
+    """`data`, a model without a symmetry, with a SYMMETRY record of these fields."""
+    record = struct.pack(
+        "<4I4H4QQ",
+        SYMMETRY,
+        0,
+        fields.get("generators", 1),
+        0,
+        *(*fields.get("signs", (1,)), 0, 0, 0, 0)[:4],
+        *(*fields.get("sources", (places(0, 1),)), 0, 0, 0, 0)[:4],
+        fields.get("characters", 0),
+    )
+    kept = records(data)
+    place = next(k for k, r in enumerate(kept) if struct.unpack_from("<I", r)[0] > SYMMETRY)
+    return with_records(data, [*kept[:place], record, *kept[place:]])
+
+
+def biased():
+    """ODD whose output, which changes its sign, has a bias."""
+    tensors = sections(ODD)["tensors"]
+    return rebuilt(ODD, tensors=put(tensors, len(tensors) - 4, "f", 0.5))
+
+
+def without_hidden_layers():
+    """One layer, which has nothing to tie."""
+    kept = [r for r in records(ODD) if r[0] not in (3, DENSE) or r[4] == 0]
+    bias = next(r for r in records(ODD) if r[0] == 3 and r[4] == 1)
+    place = next(k for k, r in enumerate(kept) if r[0] == 3)
+    weight = put(put(kept[place], 16, "Q", 1), 40, "Q", 8)
+    bias = put(put(put(bias, 16, "Q", 1), 32, "Q", 64), 40, "Q", 4)
+    kept[place : place + 1] = [weight, bias]
+    kept = [put(put(r, 8, "I", 0), 16, "I", 1) if r[0] == DENSE else r for r in kept]
+    return with_records(rebuilt(ODD, tensors=bytes(68)), kept)
+
+
+def second_symmetry():
+    record = next(r for r in records(ODD) if r[0] == SYMMETRY)
+    changed = records(ODD)
+    place = changed.index(record)
+    return with_records(
+        ODD, [*changed[:place], record, put(record, 4, "I", 1), *changed[place + 1 :]]
+    )
+
+
+# name: (code, malformed file, what the message says)
+CASES = {
+    "two symmetries": ("RECORD", second_symmetry(), "2 SYMMETRY records"),
+    "no generators": ("SYMMETRY", symmetry(ODD, 8, "I", 0), "0 generators"),
+    "five generators": ("SYMMETRY", symmetry(ODD, 8, "I", 5), "5 generators"),
+    "generators beyond counting": ("SYMMETRY", symmetry(ODD, 8, "I", 2**32 - 1), "generators"),
+    "unused word of a symmetry": ("PADDING", symmetry(ODD, 12, "I", 1), "byte at 12"),
+    "sign of no input": ("PADDING", symmetry(ODD, 16, "H", 5), "the model has not"),
+    "sign of a far input": ("PADDING", symmetry(ODD, 16, "H", 1 | 1 << 15), "the model has not"),
+    "sign of no generator": ("PADDING", symmetry(ODD, 18, "H", 1), "the model has not"),
+    "source of no input": ("PADDING", symmetry(ODD, 24, "Q", places(0, 1, 1)), "has not"),
+    "source of no generator": ("PADDING", symmetry(ODD, 32, "Q", places(0, 1)), "has not"),
+    "source of the last generator": ("PADDING", symmetry(ODD, 48, "Q", places(1)), "has not"),
+    "character of no output": ("PADDING", symmetry(ODD, 56, "Q", 0x11), "has not"),
+    "source beyond the inputs": ("SYMMETRY", symmetry(ODD, 24, "Q", places(0, 2)), "each.*once"),
+    "source twice": ("SYMMETRY", symmetry(ODD, 24, "Q", places(0, 0)), "each.*once"),
+    "character of no generator": ("SYMMETRY", symmetry(ODD, 56, "Q", 2), r"\[2\].*1 generators"),
+    "swap with one sign": (
+        "SYMMETRY",
+        symmetry(BOTH, 16, "H", 1),
+        "generator 0, applied twice|other order",
+    ),
+    "rotation of three": (
+        "SYMMETRY",
+        symmetry(FOUR, 24, "Q", places(1, 2, 0, 3)),
+        "generator 0, applied twice",
+    ),
+    "no way to change places": (
+        "SYMMETRY",
+        symmetry(BOTH, 18, "H", 1),
+        "generators 0 and 1 give another result",
+    ),
+    "swapped inputs with two shifts": (
+        "SYMMETRY",
+        edit(BOTH, NORMALIZE, 1, 8, "d", 0.5),
+        "generator 0.*input_shift differ",
+    ),
+    "swapped inputs with two scales": (
+        "SYMMETRY",
+        edit(BOTH, NORMALIZE, 0, 16, "d", 0.5),
+        "generator 0.*input_scale differ",
+    ),
+    "odd output with a shift": (
+        "SYMMETRY",
+        edit(ODD, AFFINE, 0, 16, "d", 0.5),
+        "sign of 'u'.*output_shift is 0.5",
+    ),
+    "odd output with a bias": ("SYMMETRY", biased(), "output 0 changes its sign, its bias is 0.5"),
+    "width that is not shared out": (
+        "SYMMETRY",
+        edit(edit(SHALLOW, DENSE, 0, 16, "I", 11), DENSE, 1, 12, "I", 11),
+        "gives 11 values, expected a multiple of the 2 copies",
+    ),
+    "symmetry of one layer": ("SYMMETRY", without_hidden_layers(), "at least two layers"),
+    "symmetry of whole layers": (
+        "LAYER",
+        with_record(pack(untied(tied_model("odd"))), characters=1),
+        r"shape \(10, 2\).*expected \(5, 2\)",
+    ),
+    "symmetry taken away": ("LAYER", without(ODD, SYMMETRY), r"expected \(10, 2\)"),
+}
+
+# name: (code or None where the file is good, the file)
+EDGES = {
+    f"symmetry {name}": (None, pack(tied_model(name, hidden=(1, 2, 1), dtype=dtype)))
+    for name, dtype in (
+        ("odd", np.float64),
+        ("odd and even", np.float32),
+        ("swap", np.float32),
+        ("swap with signs and both", np.float64),
+        ("three", np.float32),
+        ("four", np.float32),
+    )
+} | {"symmetry of 16 inputs' word": ("PADDING", symmetry(ODD, 24, "Q", IDENTITY))}
