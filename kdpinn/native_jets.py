@@ -13,13 +13,13 @@ from kdpinn.networks import MLP
 from kdpinn_runtime import reverse
 
 Array: TypeAlias = NDArray[np.float64]
-Arguments: TypeAlias = tuple[
-    tuple[int, ...], str, Array, Array, Array, tuple[tuple[int, int], ...], int
-]
 
 
 class Call(NamedTuple):
-    """What one evaluation of `network_jets` is about, theta apart."""
+    """What one evaluation of `network_jets` is about, theta apart.
+
+    x: (N, d) with scale (d,), or (K, N, F), whose scale is not read.
+    """
 
     network: MLP
     x: Tensor
@@ -28,14 +28,23 @@ class Call(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
     channels: int
 
-    def arguments(self, theta: Tensor) -> Arguments:
-        """The leading arguments of every function of `kdpinn_runtime.reverse`."""
-        network, x, scale = self.network, _array(self.x), _array(self.scale)
-        return network.sizes, network.activation, _array(theta), x, scale, self.pairs, self.order
+    def at(self, theta: Tensor) -> reverse.Network:
+        """What the functions of `kdpinn_runtime.reverse` take."""
+        coordinates = self.x.dim() == 2
+        return reverse.Network(
+            sizes=self.network.sizes,
+            activation=self.network.activation,
+            theta=_array(theta),
+            x=_array(self.x) if coordinates else None,
+            scale=_array(self.scale) if coordinates else None,
+            inputs=None if coordinates else _array(self.x),
+            pairs=self.pairs,
+            order=self.order,
+        )
 
     def shape(self) -> tuple[int, int, int]:
         """(K, N, m)."""
-        return self.channels, self.x.shape[0], self.network.sizes[-1]
+        return self.channels, self.x.shape[-2], self.network.sizes[-1]
 
 
 def unavailable(theta: Tensor, x: Tensor) -> str:
@@ -44,8 +53,6 @@ def unavailable(theta: Tensor, x: Tensor) -> str:
         return f"they are float64, theta is {theta.dtype} and x {x.dtype}."
     if theta.device.type != "cpu" or x.device.type != "cpu":
         return f"they run on the CPU, theta is on {theta.device} and x on {x.device}."
-    if x.dim() == 3:
-        return "they take coordinates, not channels of input features."
     if x.requires_grad:
         return "they have no gradient with respect to x."
     return ""
@@ -58,9 +65,9 @@ def jets(call: Call, theta: Tensor) -> Tensor:
 
 def jacobian(call: Call, theta: Tensor, seed: Tensor) -> Tensor:
     """(P, N); see `kdpinn.jets.jets_jacobian`."""
-    out = torch.empty(call.network.parameters, call.x.shape[0], dtype=torch.float64)
+    out = torch.empty(call.network.parameters, call.x.shape[-2], dtype=torch.float64)
     threads = torch.get_num_threads()
-    reverse.jacobian(*call.arguments(theta), seed=_array(seed), out=out.numpy(), threads=threads)
+    reverse.jacobian(call.at(theta), _array(seed), out.numpy(), threads=threads)
     return out
 
 
@@ -72,7 +79,7 @@ class _NativeJets(torch.autograd.Function):
         ctx.save_for_backward(theta)
         ctx.call = call
         out = torch.empty(call.shape(), dtype=torch.float64)
-        reverse.jets(*call.arguments(theta), out=out.numpy(), threads=torch.get_num_threads())
+        reverse.jets(call.at(theta), out.numpy(), threads=torch.get_num_threads())
         return out
 
     @staticmethod
@@ -81,12 +88,8 @@ class _NativeJets(torch.autograd.Function):
         (theta,) = ctx.saved_tensors
         call: Call = ctx.call
         gradient = torch.empty_like(theta, memory_format=torch.contiguous_format)
-        reverse.vjp(
-            *call.arguments(theta),
-            seed=_array(seed),
-            gradient=gradient.numpy(),
-            threads=torch.get_num_threads(),
-        )
+        threads = torch.get_num_threads()
+        reverse.vjp(call.at(theta), _array(seed), gradient.numpy(), threads=threads)
         return gradient, None
 
 

@@ -13,15 +13,17 @@
 typedef struct {
     const uint32_t *sizes; /* layers + 1 widths */
     uint32_t layers, activation;
-    kd_channels channels; /* first: 0 or sizes[0] */
+    kd_channels channels; /* first: 0 or the number of coordinates */
     const double *theta;
-    const double *scale; /* d normalized input / d physical input: seeds the first derivatives */
+    const double *scale; /* d normalized input / d coordinate, one for each input: seeds the first
+                          * derivatives. NULL: x holds all channels of the inputs */
 } kd_network;
 
 typedef struct {
     /* Bytes of 64-aligned workspace for any of the calls below. */
     size_t (*workspace)(const kd_network *net);
-    /* jets (channels, n, outputs) at the normalized points x (n, inputs). */
+    /* jets (channels, n, outputs) at the normalized points x (n, inputs), or, where scale is NULL, for the
+     * inputs' own jets x (channels, n, inputs), which are constants here. */
     void (*jets)(const kd_network *net, size_t n, size_t stride, const double *x, double *jets, void *workspace);
     /* gradient (P) += d(sum of seed * jets)/d theta. */
     void (*vjp)(const kd_network *net, size_t n, size_t stride, const double *x, const double *seed,

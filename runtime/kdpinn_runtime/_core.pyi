@@ -43,41 +43,18 @@ class Engine:
     def selftest(self, single: bool) -> dict[str, Any]: ...
     def bind(self, x: Rows, out: Rows) -> Bound: ...
 
-def reverse_jets(
-    sizes: Sequence[int],
-    activation: int,
-    theta: Array,
-    x: Array,
-    scale: Array,
-    pairs: Pairs,
-    order: int,
-    out: Array,
-    threads: int,
-    isa: str | None = None,
-) -> None: ...
-def reverse_vjp(
-    sizes: Sequence[int],
-    activation: int,
-    theta: Array,
-    x: Array,
-    scale: Array,
-    pairs: Pairs,
-    order: int,
-    seed: Array,
-    gradient: Array,
-    threads: int,
-    isa: str | None = None,
-) -> None: ...
-def reverse_jacobian(
-    sizes: Sequence[int],
-    activation: int,
-    theta: Array,
-    x: Array,
-    scale: Array,
-    pairs: Pairs,
-    order: int,
-    seed: Array,
-    out: Array,
-    threads: int,
-    isa: str | None = None,
-) -> None: ...
+class Trainee:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: int,
+        theta: Array,
+        x: Array,
+        scale: Array | None,
+        pairs: Pairs,
+        order: int,
+        isa: str | None = None,
+    ) -> None: ...
+    def jets(self, out: Array, threads: int) -> None: ...
+    def vjp(self, seed: Array, gradient: Array, threads: int) -> None: ...
+    def jacobian(self, seed: Array, out: Array, threads: int) -> None: ...

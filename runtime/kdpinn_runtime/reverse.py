@@ -2,16 +2,14 @@
 
 What a trainer needs: values, first and chosen second derivatives of a multilayer perceptron, the
 gradient of any weighted sum of them with respect to the parameters, and its per-point Jacobian.
-Parameters lie layer by layer, W (n_out, n_in) row-major and then b (n_out); all hidden layers
-share one activation and the last is linear. Points are normalized already: `scale[i]` is the
-derivative of normalized input i by the physical one and seeds its channel. Channel order: the
-value, the first derivatives, then one second derivative for each pair. The rules stand in
-docs/derivations/jets.md.
+Channel order: the value, the first derivatives by the d coordinates, then one second derivative
+for each pair. The rules stand in docs/derivations/jets.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,84 +18,68 @@ from . import _core
 from .format import ACTIVATIONS
 
 Array = NDArray[np.float64]
-PairList = Sequence[tuple[int, int]]
 
 
-def jets(
-    sizes: Sequence[int],
-    activation: str,
-    theta: Array,
-    x: Array,
-    scale: Array,
-    pairs: PairList,
-    order: int,
-    out: Array,
-    *,
-    threads: int = 2,
-    isa: str | None = None,
-) -> None:
-    """Writes the jets at `x` (n, inputs) to `out` (channels, n, outputs).
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A network at n points: what every function here takes. Arrays are float64, C-contiguous.
 
-    Arrays are float64 and C-contiguous; ValueError where shapes disagree.
+    Attributes:
+        sizes: widths, inputs first and outputs last.
+        activation: of all hidden layers; the last layer is linear.
+        theta: layer by layer, W (n_out, n_in) row-major and then b (n_out).
+        x, scale: normalized coordinates (n, d), and d(normalized) / d(physical coordinate) (d,),
+            for networks whose inputs these are; or
+        inputs: instead, the jets of the network's inputs, (channels, n, sizes[0]), whatever
+            functions of the d coordinates they are.
+        pairs: coordinates of the second derivatives.
+        order: of the highest derivative: 0, 1 or 2.
     """
-    _core.reverse_jets(
-        list(sizes), _code(activation), theta, x, scale, list(pairs), order, out, threads, isa
-    )
+
+    sizes: Sequence[int]
+    activation: str
+    theta: Array
+    x: Array | None = None
+    scale: Array | None = None
+    inputs: Array | None = None
+    pairs: Sequence[tuple[int, int]] = ()
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"`activation` must be one of {', '.join(ACTIVATIONS)}; got {self.activation!r}."
+            )
+        simple = self.x is not None and self.scale is not None and self.inputs is None
+        general = self.x is None and self.scale is None and self.inputs is not None
+        if not simple and not general:
+            raise ValueError("A network takes either `x` and `scale`, or `inputs` in their place.")
+
+    def _native(self, isa: str | None) -> _core.Trainee:
+        x = self.x if self.inputs is None else self.inputs
+        assert x is not None, "checked above"
+        code = ACTIVATIONS.index(self.activation)
+        sizes, pairs = list(self.sizes), list(self.pairs)
+        return _core.Trainee(sizes, code, self.theta, x, self.scale, pairs, self.order, isa)
+
+
+def jets(network: Network, out: Array, *, threads: int = 2, isa: str | None = None) -> None:
+    """Writes the jets of the outputs to `out` (channels, n, outputs); ValueError for wrong shapes.
+
+    `threads` share the points; `isa` is an instruction set, by default the best.
+    """
+    network._native(isa).jets(out, threads)
 
 
 def vjp(
-    sizes: Sequence[int],
-    activation: str,
-    theta: Array,
-    x: Array,
-    scale: Array,
-    pairs: PairList,
-    order: int,
-    seed: Array,
-    gradient: Array,
-    *,
-    threads: int = 2,
-    isa: str | None = None,
+    network: Network, seed: Array, gradient: Array, *, threads: int = 2, isa: str | None = None
 ) -> None:
     """Writes d(sum of seed * jets)/d theta to `gradient` (parameters,); `seed` is like the jets."""
-    _core.reverse_vjp(
-        list(sizes),
-        _code(activation),
-        theta,
-        x,
-        scale,
-        list(pairs),
-        order,
-        seed,
-        gradient,
-        threads,
-        isa,
-    )
+    network._native(isa).vjp(seed, gradient, threads)
 
 
 def jacobian(
-    sizes: Sequence[int],
-    activation: str,
-    theta: Array,
-    x: Array,
-    scale: Array,
-    pairs: PairList,
-    order: int,
-    seed: Array,
-    out: Array,
-    *,
-    threads: int = 2,
-    isa: str | None = None,
+    network: Network, seed: Array, out: Array, *, threads: int = 2, isa: str | None = None
 ) -> None:
     """Writes to `out` (parameters, n): column k is point k's share of the gradient of `vjp`."""
-    _core.reverse_jacobian(
-        list(sizes), _code(activation), theta, x, scale, list(pairs), order, seed, out, threads, isa
-    )
-
-
-def _code(activation: str) -> int:
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"`activation` must be one of {', '.join(ACTIVATIONS)}; got {activation!r}."
-        )
-    return list(ACTIVATIONS).index(activation)
+    network._native(isa).jacobian(seed, out, threads)

@@ -217,84 +217,99 @@ class Bound {
 
 // ---- training: jets of a parameter vector, and the reverse pass ----
 
-struct Trainee {
-    std::vector<std::uint32_t> sizes;
-    kd_network net;
-    const kd_reverse *calls;
-    std::size_t parameters = 0;
-
-    Trainee(std::vector<std::uint32_t> widths, std::uint32_t activation, Vector theta, Vector scale, const Pairs &pairs,
-            int order, const std::optional<std::string> &isa)
-        : sizes(std::move(widths)), calls(kd_find_reverse(isa ? isa->c_str() : nullptr)) {
-        require(calls != nullptr, kd_status_text(KD_ISA));
-        require(sizes.size() >= 2 && sizes.size() <= KD_MAX_LAYERS, "a network has 2 to 64 widths");
-        for (std::size_t l = 0; l < sizes.size(); ++l) {
-            require(sizes[l] > 0 && sizes[l] <= 4096, "a width lies outside 1 to 4096");
-            if (l > 0) parameters += (std::size_t{sizes[l - 1]} + 1) * sizes[l];
-        }
-        require(sizes[0] <= KD_MAX_INPUTS, "at most 16 inputs");
-        require(activation < KD_ACTIVATIONS, "unknown activation");
-        require(theta.shape(0) == parameters, "theta does not have the network's number of parameters");
-        require(scale.shape(0) == sizes[0], "scale needs one entry per input");
-        require(order == 2 || pairs.empty(), "pairs need order 2");
-        net = {sizes.data(), static_cast<std::uint32_t>(sizes.size() - 1), activation,
-               make_channels(order > 0, pairs, sizes[0]), theta.data(), scale.data()};
-    }
-    std::size_t channels() const { return 1 + net.channels.first + net.channels.pairs; }
-    void check_arrays(const Rows<double> &x, std::size_t k, std::size_t n, std::size_t m) const {
-        require(x.shape(1) == sizes.front(), "x has the wrong number of columns");
-        require(k == channels() && n == x.shape(0) && m == sizes.back(), "the jets must be (channels, n, outputs)");
-    }
-};
-
-static constexpr std::size_t training_grain = 128; // points per share, at least
-
+using Points = nb::ndarray<const double, nb::c_contig, nb::device::cpu>; // (n, inputs) or (channels, n, inputs)
 using Widths = std::vector<std::uint32_t>;
 using Isa = std::optional<std::string>;
 
-static void reverse_jets(Widths sizes, std::uint32_t activation, Vector theta, Rows<double> x, Vector scale,
-                         const Pairs &pairs, int order, OutJets<double> out, std::size_t threads, Isa isa) {
-    const Trainee t(std::move(sizes), activation, theta, scale, pairs, order, isa);
-    t.check_arrays(x, out.shape(0), out.shape(1), out.shape(2));
-    const std::size_t n = x.shape(0), size = t.calls->workspace(&t.net);
-    nb::gil_scoped_release released;
-    split_points(n, threads, training_grain, [&](std::size_t, std::size_t begin, std::size_t end) {
-        t.calls->jets(&t.net, end - begin, n, x.data() + begin * t.sizes.front(), out.data() + begin * t.sizes.back(),
-                      thread_workspace(size));
-    });
-}
+class Trainee {
+  public:
+    Trainee(Widths sizes, std::uint32_t activation, Vector theta, Points x, std::optional<Vector> scale,
+            const Pairs &pairs, int order, const Isa &isa)
+        : sizes_(std::move(sizes)), theta_(std::move(theta)), x_(std::move(x)), scale_(std::move(scale)),
+          calls_(kd_find_reverse(isa ? isa->c_str() : nullptr)) {
+        require(calls_ != nullptr, kd_status_text(KD_ISA));
+        require(sizes_.size() >= 2 && sizes_.size() <= KD_MAX_LAYERS, "a network has 2 to 64 widths");
+        for (std::size_t l = 0; l < sizes_.size(); ++l) {
+            require(sizes_[l] > 0 && sizes_[l] <= 4096, "a width lies outside 1 to 4096");
+            if (l > 0) parameters_ += (std::size_t{sizes_[l - 1]} + 1) * sizes_[l];
+        }
+        require(activation < KD_ACTIVATIONS, "unknown activation");
+        require(theta_.shape(0) == parameters_, "theta does not have the network's number of parameters");
+        require(order == 2 || pairs.empty(), "pairs need order 2");
+        net_ = {sizes_.data(), static_cast<std::uint32_t>(sizes_.size() - 1), activation,
+                make_channels(order > 0, pairs, coordinates(pairs.size(), order > 0)), theta_.data(),
+                scale_ ? scale_->data() : nullptr};
+        require(x_.ndim() == 2 || x_.shape(0) == channels(), "the inputs must be (channels, n, inputs)");
+    }
 
-static void reverse_vjp(Widths sizes, std::uint32_t activation, Vector theta, Rows<double> x, Vector scale,
-                        const Pairs &pairs, int order, Jets seed, OutVector gradient, std::size_t threads, Isa isa) {
-    const Trainee t(std::move(sizes), activation, theta, scale, pairs, order, isa);
-    t.check_arrays(x, seed.shape(0), seed.shape(1), seed.shape(2));
-    require(gradient.shape(0) == t.parameters, "the gradient needs one entry per parameter");
-    const std::size_t n = x.shape(0), size = t.calls->workspace(&t.net);
-    nb::gil_scoped_release released;
-    std::vector<std::vector<double>> parts(std::max<std::size_t>(threads, 1));
-    split_points(n, threads, training_grain, [&](std::size_t index, std::size_t begin, std::size_t end) {
-        parts[index].assign(t.parameters, 0.0);
-        t.calls->vjp(&t.net, end - begin, n, x.data() + begin * t.sizes.front(), seed.data() + begin * t.sizes.back(),
-                     parts[index].data(), thread_workspace(size));
-    });
-    std::fill_n(gradient.data(), t.parameters, 0.0);
-    for (const auto &part : parts) // in order of the points, so that the sum repeats exactly
-        for (std::size_t p = 0; p < part.size(); ++p) gradient.data()[p] += part[p];
-}
+    void jets(OutJets<double> out, std::size_t threads) const {
+        check_jets(out.shape(0), out.shape(1), out.shape(2));
+        nb::gil_scoped_release released;
+        share(threads, [&](std::size_t, std::size_t begin, std::size_t end, void *workspace) {
+            calls_->jets(&net_, end - begin, points(), from(begin), out.data() + begin * sizes_.back(), workspace);
+        });
+    }
 
-static void reverse_jacobian(Widths sizes, std::uint32_t activation, Vector theta, Rows<double> x, Vector scale,
-                             const Pairs &pairs, int order, Jets seed, OutRows<double> out, std::size_t threads,
-                             Isa isa) {
-    const Trainee t(std::move(sizes), activation, theta, scale, pairs, order, isa);
-    t.check_arrays(x, seed.shape(0), seed.shape(1), seed.shape(2));
-    require(out.shape(0) == t.parameters && out.shape(1) == x.shape(0), "the Jacobian must be (parameters, n)");
-    const std::size_t n = x.shape(0), size = t.calls->workspace(&t.net);
-    nb::gil_scoped_release released;
-    split_points(n, threads, training_grain, [&](std::size_t, std::size_t begin, std::size_t end) {
-        t.calls->jacobian(&t.net, end - begin, n, x.data() + begin * t.sizes.front(),
-                          seed.data() + begin * t.sizes.back(), out.data() + begin, thread_workspace(size));
-    });
-}
+    void vjp(Jets seed, OutVector gradient, std::size_t threads) const {
+        check_jets(seed.shape(0), seed.shape(1), seed.shape(2));
+        require(gradient.shape(0) == parameters_, "the gradient needs one entry per parameter");
+        nb::gil_scoped_release released;
+        std::vector<std::vector<double>> parts(std::max<std::size_t>(threads, 1));
+        share(threads, [&](std::size_t index, std::size_t begin, std::size_t end, void *workspace) {
+            parts[index].assign(parameters_, 0.0);
+            calls_->vjp(&net_, end - begin, points(), from(begin), seed.data() + begin * sizes_.back(),
+                        parts[index].data(), workspace);
+        });
+        std::fill_n(gradient.data(), parameters_, 0.0);
+        for (const auto &part : parts) // in order of the points, so that the sum repeats exactly
+            for (std::size_t p = 0; p < part.size(); ++p) gradient.data()[p] += part[p];
+    }
+
+    void jacobian(Jets seed, OutRows<double> out, std::size_t threads) const {
+        check_jets(seed.shape(0), seed.shape(1), seed.shape(2));
+        require(out.shape(0) == parameters_ && out.shape(1) == points(), "the Jacobian must be (parameters, n)");
+        nb::gil_scoped_release released;
+        share(threads, [&](std::size_t, std::size_t begin, std::size_t end, void *workspace) {
+            calls_->jacobian(&net_, end - begin, points(), from(begin), seed.data() + begin * sizes_.back(),
+                             out.data() + begin, workspace);
+        });
+    }
+
+  private:
+    static constexpr std::size_t grain = 128; // points per share, at least
+
+    std::size_t channels() const { return 1 + net_.channels.first + net_.channels.pairs; }
+    std::size_t points() const { return x_.shape(x_.ndim() - 2); }
+    const double *from(std::size_t begin) const { return x_.data() + begin * sizes_.front(); }
+
+    // The number of coordinates, which `x` and `scale` tell.
+    std::uint32_t coordinates(std::size_t pairs, bool first) const {
+        require(x_.ndim() == (scale_ ? 2 : 3), "x must be (n, inputs) with scale, or (channels, n, inputs) without");
+        require(x_.shape(x_.ndim() - 1) == sizes_.front(), "x has the wrong number of columns");
+        const std::size_t d = scale_ ? sizes_.front() : first ? x_.shape(0) - 1 - pairs : 0;
+        require(!scale_ || scale_->shape(0) == sizes_.front(), "scale needs one entry per input");
+        require(scale_ || x_.shape(0) > pairs + first, "the inputs have too few channels");
+        require(d <= KD_MAX_INPUTS, "at most 16 coordinates");
+        return static_cast<std::uint32_t>(d);
+    }
+    void check_jets(std::size_t k, std::size_t n, std::size_t m) const {
+        require(k == channels() && n == points() && m == sizes_.back(), "the jets must be (channels, n, outputs)");
+    }
+    template <class Work> void share(std::size_t threads, Work work) const {
+        const std::size_t size = calls_->workspace(&net_);
+        split_points(points(), threads, grain, [&](std::size_t index, std::size_t begin, std::size_t end) {
+            work(index, begin, end, thread_workspace(size));
+        });
+    }
+
+    Widths sizes_;
+    Vector theta_;
+    Points x_;
+    std::optional<Vector> scale_;
+    const kd_reverse *calls_;
+    std::size_t parameters_ = 0;
+    kd_network net_;
+};
 
 NB_MODULE(_core, m) {
     m.def("version", [] { return std::string(kd_version()); });
@@ -338,12 +353,11 @@ NB_MODULE(_core, m) {
              nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>());
     nb::class_<Bound>(m, "Bound").def("__call__", &Bound::call);
 
-    m.def("reverse_jets", &reverse_jets, "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(),
-          "scale"_a.noconvert(), "pairs"_a, "order"_a, "out"_a.noconvert(), "threads"_a, "isa"_a = nb::none());
-    m.def("reverse_vjp", &reverse_vjp, "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(),
-          "scale"_a.noconvert(), "pairs"_a, "order"_a, "seed"_a.noconvert(), "gradient"_a.noconvert(), "threads"_a,
-          "isa"_a = nb::none());
-    m.def("reverse_jacobian", &reverse_jacobian, "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(),
-          "scale"_a.noconvert(), "pairs"_a, "order"_a, "seed"_a.noconvert(), "out"_a.noconvert(), "threads"_a,
-          "isa"_a = nb::none());
+    nb::class_<Trainee>(m, "Trainee")
+        .def(nb::init<Widths, std::uint32_t, Vector, Points, std::optional<Vector>, const Pairs &, int, const Isa &>(),
+             "sizes"_a, "activation"_a, "theta"_a.noconvert(), "x"_a.noconvert(), "scale"_a.noconvert().none(), "pairs"_a,
+             "order"_a, "isa"_a = nb::none())
+        .def("jets", &Trainee::jets, "out"_a.noconvert(), "threads"_a)
+        .def("vjp", &Trainee::vjp, "seed"_a.noconvert(), "gradient"_a.noconvert(), "threads"_a)
+        .def("jacobian", &Trainee::jacobian, "seed"_a.noconvert(), "out"_a.noconvert(), "threads"_a);
 }

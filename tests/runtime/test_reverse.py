@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jet_bound import jet_bound
 from kdp_samples import bare_model
+from map_samples import mapped_model
 from numpy_model import NumpyModel
 
 from kdpinn_runtime import _core, reverse
@@ -20,12 +21,20 @@ CASES = [
     ((1, 4, 1), ((0, 0),), 2, 1),
     ((2, 3), (), 1, 4),
 ]
+INPUTS_GIVEN = [
+    # the same, and the number of coordinates: fewer than inputs, more, none
+    (((5, 7, 5, 2), ((0, 0), (0, 1)), 2, 37), 2),
+    (((1, 6, 1), ((0, 2),), 2, 9), 3),
+    (((20, 6, 3), (), 1, 65), 2),
+    (((4, 6, 1), (), 0, 3), 2),
+]
+WITH_COORDINATES = [(case, None) for case in CASES] + INPUTS_GIVEN
 
 
 class Network:
     """One case: parameters, points and seeds at random, and short calls of the module."""
 
-    def __init__(self, sizes, pairs, order, n, activation="tanh", isa=None, threads=1):
+    def __init__(self, sizes, pairs, order, n, activation="tanh", isa=None, threads=1, d=None):
         rng = np.random.default_rng(0)
         self.sizes, self.pairs, self.order, self.n = sizes, pairs, order, n
         self.activation, self.isa, self.threads = activation, isa, threads
@@ -33,14 +42,24 @@ class Network:
         self.theta = 0.6 * rng.standard_normal(self.count)
         self.x = rng.uniform(-1, 1, (n, sizes[0]))
         self.scale = rng.uniform(0.5, 3, sizes[0])
-        self.channels = 1 + (sizes[0] if order else 0) + len(pairs)
+        self.channels = 1 + ((d or sizes[0]) if order else 0) + len(pairs)
+        # With d coordinates of its own, the network takes whatever jets of its inputs it is given.
+        self.inputs = rng.uniform(-1, 1, (self.channels, n, sizes[0])) if d else None
         self.seed = rng.standard_normal((self.channels, n, sizes[-1]))
 
     def _call(self, function, theta, *arrays):
-        function(
-            self.sizes, self.activation, theta, self.x, self.scale, self.pairs, self.order, *arrays,
-            threads=self.threads, isa=self.isa,
-        )  # fmt: skip
+        given = (
+            {"x": self.x, "scale": self.scale} if self.inputs is None else {"inputs": self.inputs}
+        )
+        network = reverse.Network(
+            sizes=self.sizes,
+            activation=self.activation,
+            theta=theta,
+            pairs=self.pairs,
+            order=self.order,
+            **given,
+        )
+        function(network, *arrays, threads=self.threads, isa=self.isa)
         return arrays[-1]
 
     def jets(self, theta=None):
@@ -56,10 +75,10 @@ class Network:
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu"])
-@pytest.mark.parametrize("case", CASES)
-def test_gradient_is_the_limit_of_differences(isa, activation, case):
+@pytest.mark.parametrize(("case", "d"), WITH_COORDINATES)
+def test_gradient_is_the_limit_of_differences(isa, activation, case, d):
     """Central differences with step h = u^(1/3) err by O(h^2), about 1e-10 of the terms' size."""
-    net = Network(*case, activation=activation, isa=isa)
+    net = Network(*case, activation=activation, isa=isa, d=d)
     gradient = net.vjp()
     rng = np.random.default_rng(1)
     h = np.cbrt(2.0**-53)
@@ -72,9 +91,9 @@ def test_gradient_is_the_limit_of_differences(isa, activation, case):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("case", CASES)
-def test_jacobian_rows_are_the_gradients_of_single_points(isa, case):
-    net = Network(*case, isa=isa)
+@pytest.mark.parametrize(("case", "d"), WITH_COORDINATES)
+def test_jacobian_rows_are_the_gradients_of_single_points(isa, case, d):
+    net = Network(*case, isa=isa, d=d)
     jacobian = net.jacobian()
     slack = 64 * 2.0**-53 * (np.abs(jacobian).sum(axis=1) + 1) * net.n
     assert (np.abs(jacobian.sum(axis=1) - net.vjp()) <= slack).all()
@@ -106,9 +125,45 @@ def test_jets_are_those_of_the_evaluator(isa, activation):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-def test_threads_share_the_points(isa):
+def test_coordinates_are_one_kind_of_inputs(isa):
+    """The jets of normalized coordinates, given as inputs, lead to the same bits everywhere."""
+    simple, given = (Network((3, 9, 8, 2), ((0, 0), (0, 2)), 2, 50, isa=isa) for _ in range(2))
+    given.inputs = np.zeros((6, 50, 3))
+    given.inputs[0] = given.x
+    given.inputs[1:4] = np.diag(given.scale)[:, None, :]
+    for of in (Network.jets, Network.vjp, Network.jacobian):
+        assert np.array_equal(of(simple), of(given))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("activation", ["tanh", "silu"])
+def test_inputs_may_be_functions_of_the_coordinates(isa, activation):
+    """Feature jets through the network are the jets of the composed function."""
+    file = mapped_model(exact=False, dtype=np.float64, activation=activation)
+    theta = np.concatenate([np.append(w.weight.ravel(), w.bias) for w in file.layers])
+    pairs = ((0, 0), (0, 1))
+    net = Network((3, 5, 5, 1), pairs, 2, 50, activation=activation, isa=isa, d=2)
+    x = np.random.default_rng(2).uniform((-1, 0), (1, 1), (50, 2))
+    value, first, second = file.features.jet(x, pairs)
+    channels = [value[None], np.moveaxis(first, 2, 0), np.moveaxis(second, 2, 0)]
+    net.inputs = np.ascontiguousarray(np.concatenate(channels) * file.input_scale)
+    net.inputs[0] -= file.input_shift * file.input_scale
+    got = net.jets(theta) * file.output_scale
+    got[0] += file.output_shift
+    jet = NumpyModel(file)._jet(x, pairs)
+    want = np.concatenate(
+        [jet.value[None], np.moveaxis(jet.first, 2, 0), np.moveaxis(jet.second, 2, 0)]
+    )
+    # float64 throughout: a thousand roundings of the largest entry are 1e-13 of it
+    assert (np.abs(got - want) <= 1e3 * 2.0**-53 * np.abs(want).max()).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("d", [None, 3])
+def test_threads_share_the_points(isa, d):
     """Jets and Jacobian bit for bit; the gradient sums in another order, always the same one."""
-    one, two = (Network((2, 12, 12, 2), ((0, 1),), 2, 1000, isa=isa, threads=t) for t in (1, 2))
+    case = ((2, 12, 12, 2), ((0, 1),), 2, 1000)
+    one, two = (Network(*case, isa=isa, threads=t, d=d) for t in (1, 2))
     assert np.array_equal(one.jets(), two.jets())
     assert np.array_equal(one.jacobian(), two.jacobian())
     assert np.array_equal(two.vjp(), two.vjp())
@@ -127,3 +182,15 @@ def test_shapes_are_checked():
         Network((2, 3, 1), (), 1, 5, activation="relu").jets()
     with pytest.raises(ValueError, match="names no input"):
         Network((2, 3, 1), ((0, 2),), 2, 5).jets()
+    given = Network((2, 3, 1), ((0, 0), (1, 1)), 2, 5, d=2)
+    given.inputs = given.inputs[:2].copy()
+    with pytest.raises(ValueError, match="the inputs have too few channels"):
+        given.jets()
+    given = Network((2, 3, 1), (), 0, 5, d=2)
+    given.inputs = np.zeros((2, 5, 2))
+    with pytest.raises(ValueError, match=r"the inputs must be \(channels, n, inputs\)"):
+        given.jets()
+    with pytest.raises(ValueError, match="at most 16 coordinates"):
+        Network((2, 3, 1), (), 1, 5, d=17).jets()
+    with pytest.raises(ValueError, match="either `x` and `scale`, or `inputs`"):
+        reverse.Network(sizes=(2, 1), activation="tanh", theta=np.zeros(3), x=np.zeros((1, 2)))
