@@ -58,6 +58,8 @@ def assemble(
         recipe=plan["recipe"],
         stage_seconds=stage_seconds(folder),
         notes=tuple(evaluation.get("notes", ())),
+        truth=problem.truth,
+        teacher_latency_ms=bench.get("teacher", {}),
     )
 
 

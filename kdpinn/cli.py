@@ -6,6 +6,7 @@ Heavy modules are imported inside the commands, so that `kdpinn --help` answers 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -76,7 +77,13 @@ def run(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go the whole way: teacher, students, files, latency, verdict, report."""
+    """Go the whole way: teacher, students, files, latency, verdict, report.
+
+    PROBLEM may be `all`: every shipped problem in turn, and a page that compares them.
+    """
+    if problem == "all":
+        _all(out, preset, seed, resume, overwrite, as_json)
+        return
     result = _ordered(problem, out, preset, seed, resume, overwrite)
     if as_json:
         _print_json(result.to_dict())
@@ -222,14 +229,44 @@ def bench(
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a `kdpinn run`.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR ...", help="Folders of a `kdpinn run`, or with such folders."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Page that compares several runs.")
+    ] = None,
 ) -> None:
-    """Write report.html and metrics.json anew from what a run left."""
+    """Write a run's report.html and metrics.json anew, or a page that compares several runs."""
     with reported():
-        from kdpinn.pipeline import render_again
+        one = folders[0] if len(folders) == 1 and out is None else None
+        if one is not None and (one / "run" / "plan.json").exists():
+            from kdpinn.pipeline import render_again
 
-        render_again(out)
-        _stdout().print(f"{out / 'report.html'}", soft_wrap=True, highlight=False)
+            render_again(one)
+            page = one / "report.html"
+        else:
+            from kdpinn.run_all import compare_runs
+
+            page = out or (one or Path()) / "report.html"
+            compare_runs(folders, page)
+        _stdout().print(f"{page}", soft_wrap=True, highlight=False)
+
+
+def _all(out: Path, preset: str, seed: int, resume: bool, overwrite: bool, as_json: bool) -> None:
+    """Every shipped problem; exit code 1 if a run failed, or a check of one."""
+    hint = f"kdpinn run all --preset {preset} --seed {seed} --out {out} --resume"
+    with reported(resume=hint):
+        from kdpinn.plan import Order
+        from kdpinn.run_all import run_all
+
+        order = Order(spec="all", preset=preset, seed=seed, resume=resume, overwrite=overwrite)
+        runs = run_all(order, out, Console(stderr=True))
+        if as_json:
+            _print_json([dataclasses.asdict(run) | {"folder": str(run.folder)} for run in runs])
+        else:
+            _stdout().print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(run.passed for run in runs) else 1)
 
 
 def _ordered(

@@ -26,6 +26,7 @@ class ModelMetrics:
     rel_l2_fields: the same norm field by field.
     residual: RMS of the PDE residual on the evaluation grid, None where the file carries none.
     found: unknown parameters of the equation as this network's training found them.
+    matched, tuned: rel_l2 of a student before and after its fine-tuning on the physics.
     """
 
     parameters: int
@@ -38,6 +39,8 @@ class ModelMetrics:
     file_bytes: int | None = None
     rel_l2_fields: tuple[float, ...] = ()
     found: Mapping[str, float] = field(default_factory=dict)
+    matched: float | None = None
+    tuned: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object with all names, None as null."""
@@ -161,6 +164,8 @@ class RunResult:
     """Everything that metrics.json and report.html tell of one run.
 
     latency_noise: relative difference by point count below which the measurement says nothing.
+    teacher_latency_ms: engine -> number of points as text -> median for the teacher's network.
+    truth: true values of unknown parameters, where they are known.
     axes: the evaluation grid; values[role] is (n, fields) over its points in C order (the last
     axis runs fastest), for "reference" and each role present. residuals[role]: (n,) |PDE residual|.
     """
@@ -185,6 +190,8 @@ class RunResult:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    truth: Mapping[str, float] = field(default_factory=dict)
+    teacher_latency_ms: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool | None:
@@ -215,6 +222,8 @@ class RunResult:
                 row.engine: {str(n): ms for n, ms in row.p99_ms.items()} for row in self.latency
             },
             "latency_max_error": {row.engine: row.max_error for row in self.latency},
+            "teacher_latency_ms": {k: dict(v) for k, v in self.teacher_latency_ms.items()},
+            "truth": dict(self.truth),
             "latency_note": self.latency_note,
             "latency_noise": {str(n): value for n, value in self.latency_noise.items()},
             "verify": dict(self.verify),

@@ -28,12 +28,16 @@ class Outcome:
     Attributes:
         seconds: wall time over all sessions.
         note: a sentence for the report, or "".
+        matched, tuned: relative L2 error of a student before and after its fine-tuning on the
+            physics; None without such a stage.
     """
 
     field: Field
     history: History
     seconds: float
     note: str = ""
+    matched: float | None = None
+    tuned: float | None = None
 
     @classmethod
     def of_training(cls, trained: Trained) -> Outcome:
@@ -56,6 +60,8 @@ class Outcome:
             history=history,
             seconds=distilled.seconds,
             note=distilled.decision,
+            matched=distilled.before.error,
+            tuned=distilled.after.error if distilled.after is not None else None,
         )
 
     @classmethod
@@ -91,6 +97,8 @@ class Outcome:
             "parameters": self.field.network.parameters,
             "note": self.note,
             "found": self.field.found,
+            "matched": self.matched,
+            "tuned": self.tuned,
         }
         return facts, [path, curve]
 

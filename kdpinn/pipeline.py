@@ -29,6 +29,8 @@ from kdpinn_runtime import read
 Facts = dict[str, Any]
 
 LATENCY_SECONDS = {"quick": 1.0}
+COMPARED_POINTS = 10_000
+"""Where the student in our runtime is compared with its teacher in torch."""
 
 
 def run(
@@ -85,6 +87,17 @@ def measure(model: Path, seconds: float, *, compile_too: bool = False) -> Facts:
         schedule=kdpinn_bench.Schedule(budget_s=seconds),
     )
     return kept(table)
+
+
+def measure_teacher(model: Path, seconds: float) -> dict[str, dict[str, float]]:
+    """Engine -> number of points as text -> median in ms, of our runtime and of torch."""
+    table = kdpinn_bench.measure(
+        read(model),
+        points=(COMPARED_POINTS,),
+        engines=kdpinn_bench.present([kdpinn_bench.Native(), kdpinn_bench.TorchEager()]),
+        schedule=kdpinn_bench.Schedule(budget_s=seconds),
+    )
+    return table.median_ms()
 
 
 class _Run:
@@ -191,8 +204,10 @@ class _Run:
         return field
 
     def latency(self) -> steps.Step:
-        """Engines side by side on student.kdp."""
-        return measure(self.folder.path / "student.kdp", self.seconds), []
+        """Engines side by side on student.kdp, and the teacher in torch for comparison."""
+        student, teacher = (self.folder.path / f"{n}.kdp" for n in ("student", "teacher"))
+        facts = measure(student, self.seconds)
+        return {**facts, "teacher": measure_teacher(teacher, self.seconds / 2)}, []
 
     def report(self) -> steps.Step:
         """metrics.json and report.html."""

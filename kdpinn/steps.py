@@ -152,6 +152,8 @@ def _metrics(site: Site, file: str, stage: str, grid: OnGrid) -> ModelMetrics:
         parameters=int(training["parameters"]),
         residual=grid.residual_rms,
         found=training.get("found", {}),
+        matched=training.get("matched"),
+        tuned=training.get("tuned"),
         seconds=training.get("seconds"),
         file=file if "/" not in file else None,
         file_bytes=site.path(file).stat().st_size,

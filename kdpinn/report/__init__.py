@@ -1,4 +1,4 @@
-"""report.html: one self-contained page that tells a run to an engineer who was not there."""
+"""report.html: one self-contained page that tells a run, or several, to one who was not there."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from kdpinn import atomic
 from kdpinn.metrics import RunResult
+from kdpinn.report._compare import compare
 from kdpinn.report._page import render
 
-__all__ = ["render", "write"]
+__all__ = ["compare", "render", "write"]
 
 
 def write(path: Path, result: RunResult) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], cls: str = "") -> 
 
 
 def models(result: RunResult) -> str:
-    """Sizes and accuracies side by side."""
+    """Sizes and accuracies side by side; then by field, and what was found, where there is any."""
     named = [(_ROLE_NAMES[r], r, result.models[r]) for r in ROLES if r in result.models]
     selected = result.models["student"].parameters if "student" in result.models else None
     named += [
@@ -59,7 +59,32 @@ def models(result: RunResult) -> str:
     head = ["", "parameters", "relative L²", "RMSE", "largest |error|"]
     head += ["PDE residual, RMS"] if with_residual else []
     rows = [_model_row(name, role, m, with_residual) for name, role, m in named]
-    return table([*head, "training", "file"], rows, "models") + _rise(result)
+    text = table([*head, "training", "file"], rows, "models") + _rise(result)
+    return text + _by_field(result, named) + _found(result, named)
+
+
+def _by_field(result: RunResult, named: Sequence[tuple[str, str, ModelMetrics]]) -> str:
+    """Relative errors field by field, where there are several."""
+    fields = result.problem.fields
+    rows = [
+        [f'<i class="swatch {role}"></i>{name}', *map(scientific, m.rel_l2_fields)]
+        for name, role, m in named
+        if len(m.rel_l2_fields) == len(fields) > 1
+    ]
+    head = ["relative L² by field", *(esc(name) for name, _ in fields)]
+    return table(head, rows, "models") if rows else ""
+
+
+def _found(result: RunResult, named: Sequence[tuple[str, str, ModelMetrics]]) -> str:
+    """Unknown parameters as each training found them, beside the truth where it is known."""
+    rows = []
+    for name, role, m in named:
+        for key, value in m.found.items():
+            true = result.truth.get(key)
+            off = MISSING if not true else f"{number(100 * abs(value / true - 1))} %"
+            first = f'<i class="swatch {role}"></i>{name}: {esc(key)}'
+            rows.append([first, number(value, 6), number(true, 6), off])
+    return table(["found", "value", "truth", "off by"], rows, "models") if rows else ""
 
 
 def _model_row(name: str, role: str, m: ModelMetrics, with_residual: bool) -> list[str]:

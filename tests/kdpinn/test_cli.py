@@ -155,7 +155,7 @@ def test_output_folder_is_a_file(tmp_path: Path) -> None:
 
 
 def test_report_of_no_run(tmp_path: Path) -> None:
-    refused(kdpinn("report", tmp_path), "holds no run")
+    refused(kdpinn("report", tmp_path), "holds no finished run")
 
 
 def test_teacher_that_does_not_exist(tmp_path: Path) -> None:
