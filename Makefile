@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | baselines | slow | amalgamation | clean
+# make demo | test | lint | bench | baselines | suite | slow | amalgamation | clean
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench baselines slow amalgamation clean install fuzz coverage mutation soak loading
+.PHONY: demo test lint bench baselines suite slow amalgamation clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -28,7 +28,12 @@ lint: $(VENV)/.kdpinn
 bench: $(VENV)/.bench
 	$(BIN)/kdpinn bench --json bench/baselines/latency.json --picture docs/images/latency.png
 
-# The accuracy figures in bench/baselines: whole runs, nine quick ones and three best ones; half an hour.
+# Every shipped problem with the largest budgets, and a page that compares them; hours.
+suite: $(VENV)/.bench
+	$(BIN)/kdpinn run all --preset best --out runs/suite --resume
+
+# The accuracy figures in bench/baselines: whole runs of every problem, three seeds of the preset quick
+# and one of best; hours.
 baselines: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.accuracy --preset quick
 	$(BIN)/python -m kdpinn_bench.accuracy --preset best --seeds 0

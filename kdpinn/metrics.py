@@ -208,6 +208,7 @@ class RunResult:
             )
         return {
             "problem": self.problem.name,
+            "fields": [name for name, _ in self.problem.fields],
             "preset": self.preset,
             "seed": self.seed,
             "seconds": round(self.seconds, 3),

@@ -14,75 +14,26 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from kdpinn.problems import available
 from kdpinn_bench import baselines
+from kdpinn_bench.accuracy_goals import GOALS, Goal
 
 Metrics = dict[str, Any]
 
 KEPT = (
-    "seed", "seconds", "teacher", "student", "students", "scratch", "latency_ms", "stage_seconds",
+    "seed", "seconds", "teacher", "student", "students", "scratch", "pruned", "truth", "fields",
+    "latency_ms", "teacher_latency_ms", "stage_seconds",
 )  # fmt: skip
 """What a baseline keeps of each run's metrics.json."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """An upper limit on a figure of a run: of the whole run, or of one of its networks.
-
-    Attributes:
-        figure: "seconds" of the run, or a key of the networks, such as "rel_l2" or "rmse".
-        limit: the worst seed has to stay at or below it.
-        parameters: the networks that count have at most so many; None for the whole run.
-        teacher: whether the teacher counts too, or only the students.
-    """
-
-    problem: str
-    preset: str
-    figure: str
-    limit: float
-    parameters: int | None = None
-    teacher: bool = False
-
-    def reached_by(self, metrics: Metrics) -> float:
-        """The figure in one run: the smallest over the networks that count."""
-        if self.parameters is None:
-            return float(metrics[self.figure])
-        networks = metrics["students"] or [metrics["student"]]
-        if self.teacher:
-            networks = [metrics["teacher"]]
-        values = [n[self.figure] for n in networks if n["parameters"] <= self.parameters]
-        return float(min(values, default=float("inf")))
-
-    def __str__(self) -> str:
-        if self.parameters is None:
-            return f"whole run, {self.figure}"
-        role = "teacher" if self.teacher else "student"
-        return f"{role} of at most {self.parameters} parameters, {self.figure}"
-
-
-GOALS = (
-    Goal(problem="burgers", preset="quick", figure="seconds", limit=100),
-    Goal(problem="burgers", preset="best", figure="seconds", limit=900),
-    *(
-        Goal(problem=p, preset=preset, figure="rel_l2", limit=limit, parameters=n, teacher=True)
-        for p, n, quick, best in (
-            ("burgers", 1400, 3e-4, 3e-6),
-            ("laplace", 257, 5e-6, 3e-7),
-            ("poisson", 1400, 1e-3, 2e-6),
-        )
-        for preset, limit in (("quick", quick), ("best", best))
-    ),
-    Goal(problem="burgers", preset="quick", figure="rmse", limit=3e-4, parameters=261),
-    Goal(problem="burgers", preset="best", figure="rmse", limit=6e-5, parameters=261),
-    Goal(problem="burgers", preset="best", figure="rmse", limit=2.5e-6, parameters=921),
-)
-PROBLEMS = tuple(dict.fromkeys(goal.problem for goal in GOALS))
+PROBLEMS = tuple(problem.name for problem in available())
 
 
 def run(problem: str, preset: str, seed: int, folder: Path) -> Metrics:
@@ -115,9 +66,10 @@ def judged(goal: Goal, runs: Sequence[Metrics]) -> Iterator[tuple[str, Any]]:
     values = [goal.reached_by(metrics) for metrics in runs]
     yield "goal", str(goal)
     yield "limit", goal.limit
+    worst = min(values) if goal.upward else max(values)
     yield "median", statistics.median(values)
-    yield "worst", max(values)
-    yield "reached", max(values) <= goal.limit
+    yield "worst", worst
+    yield "reached", goal.met_by(worst)
 
 
 def table(stored: Mapping[str, Mapping[str, Any]], preset: str) -> Table:
@@ -144,8 +96,8 @@ def main() -> int:
     stored = {}
     for problem in options.problems:
         goals = [g for g in GOALS if (g.problem, g.preset) == (problem, options.preset)]
-        if not goals:
-            parser.error(f"there are no goals for {problem!r}; known: {', '.join(PROBLEMS)}")
+        if problem not in PROBLEMS:
+            parser.error(f"there is no problem {problem!r}; known: {', '.join(PROBLEMS)}")
         runs = [run(problem, options.preset, seed, options.out) for seed in options.seeds]
         stored[problem] = figures(runs, goals)
         known = baselines.read(problem, options.baselines) or {}
