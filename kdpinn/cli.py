@@ -289,9 +289,14 @@ def _ordered(
             raise ValueError(
                 "--resume keeps the run in the folder, --overwrite deletes it: choose."
             )
+        from kdpinn.pipeline import help_run
         from kdpinn.pipeline import run as go
         from kdpinn.plan import Order
+        from kdpinn.team import in_environment
 
+        if not in_environment().leads:
+            help_run(problem)
+            raise typer.Exit(0)
         order = Order(
             spec=problem,
             preset=preset,

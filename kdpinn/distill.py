@@ -27,6 +27,7 @@ from kdpinn.teacher import (
     settings_for,
     train_on_equation,
 )
+from kdpinn.team import ALONE, Team
 from kdpinn.train import Judge, Settings, Trained, train
 
 # A student starts from other random numbers than the teacher of the same seed.
@@ -113,6 +114,7 @@ def scratch(
     *,
     resume: bool = False,
     console: Console | None = None,
+    team: Team = ALONE,
 ) -> Trained:
     """The same student trained on the equation alone, with the student's optimizer and budget.
 
@@ -121,7 +123,7 @@ def scratch(
     """
     seed = (recipe.seed if seed is None else seed) + STUDENT_SEED
     title = f"scratch-{'-'.join(map(str, hidden))}"
-    settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console)
+    settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console, team=team)
     field = new_field(problem, hidden, recipe.activation, seed)
     return train_on_equation(problem, field, scratch_training(recipe), settings)
 

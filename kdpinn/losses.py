@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,6 +13,10 @@ from torch import Tensor
 from kdpinn.field import Field
 from kdpinn.frame import Frame
 from kdpinn.jets import JetSpec, jets_jacobian, network_jets
+from kdpinn.optimizers.optimizer import SumOfSquares
+
+Residual: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Channels (K, N, m), unknown values (q,) -> (N,) or (N, equations)."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -31,14 +35,16 @@ class Term:
             (N, equations). Data at the points (targets, sources) are bound inside.
         weight: >= 0.
         importance: (N,) with mean about 1, or None: density wanted over density of the points.
+        part: rows (k,) -> the residual at these points alone; None if it cannot be split.
     """
 
     name: str
     points: Tensor
     spec: JetSpec
-    residual: Callable[[Tensor, Tensor], Tensor]
+    residual: Residual
     weight: float = 1.0
     importance: Tensor | None = None
+    part: Callable[[Tensor], Residual] | None = None
 
     def __post_init__(self) -> None:
         if self.points.dim() != 2 or self.points.shape[0] == 0:
@@ -48,12 +54,45 @@ class Term:
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"Term '{self.name}' needs a weight >= 0, got {self.weight}.")
 
+    def take(self, rows: Tensor) -> Term:
+        """The share of these points (k,) in the term; shares over a partition add up to the term.
+
+        Raises:
+            ValueError: the term cannot be split.
+        """
+        if self.part is None:
+            raise ValueError(f"Term '{self.name}' cannot be split: it has no `part`.")
+        return replace(
+            self,
+            points=self.points[rows],
+            residual=self.part(rows),
+            weight=self.weight * len(rows) / len(self.points),
+            importance=None if self.importance is None else self.importance[rows],
+            part=None,
+        )
+
     def factor(self) -> Tensor:
         """Factor on the residual, (N, 1) or (1, 1): sqrt(weight * importance / N)."""
         mean = torch.tensor(self.weight / len(self.points), dtype=self.points.dtype)
         if self.importance is None:
             return mean.to(self.points.device).sqrt().view(1, 1)
         return (mean * self.importance).sqrt()[:, None]
+
+
+class TrainingObjective(SumOfSquares, Protocol):
+    """What the training loop asks of an objective."""
+
+    def term_values(self, theta: Tensor) -> dict[str, float]:
+        """Each term's share of f, by name."""
+        ...
+
+
+class Products(NamedTuple):
+    """What Gauss-Newton steps need of r and J = dr/dtheta: r . r, J^T r (P,), J^T J (P, P)."""
+
+    value: float
+    slope: Tensor
+    normal: Tensor
 
 
 class _Part(NamedTuple):
@@ -102,6 +141,17 @@ class LeastSquares:
         (gradient,) = torch.autograd.grad(total, theta)
         return float(total.detach()), gradient
 
+    def value(self, theta: Tensor) -> float:
+        """f."""
+        residuals = self.residuals(theta)
+        return float(residuals @ residuals)
+
+    def products(self, theta: Tensor) -> Products:
+        """f, and its derivatives in the approximation of Gauss and Newton, halved."""
+        residuals, jacobian = self.residuals_and_jacobian(theta)
+        value = float(residuals @ residuals)
+        return Products(value, jacobian @ residuals, jacobian @ jacobian.T)
+
     def residuals(self, theta: Tensor) -> Tensor:
         """r(theta), (rows,)."""
         with torch.no_grad():
@@ -120,16 +170,6 @@ class LeastSquares:
             for part in batch.parts
         ]
         return torch.cat([r for r, _ in pairs]), torch.cat([j for _, j in pairs], 1)
-
-    def check(self, theta: Tensor, iteration: int) -> None:
-        """Raise `TrainingDiverged` naming the terms that are not finite at theta, if any."""
-        bad = [name for name, value in self.term_values(theta).items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingDiverged(
-                f"The loss is not finite at iteration {iteration}: term {', '.join(bad)}. The last "
-                "good state is kept. Lower the learning rate, or look for a division by zero or "
-                "a root of a negative number in that term."
-            )
 
     def _term_jacobian(self, theta: Tensor, batch: _Batch, part: _Part) -> tuple[Tensor, Tensor]:
         """One term's rows (N * equations,), equation by equation, and (P + q, N * equations)."""
@@ -170,6 +210,17 @@ class LeastSquares:
                 (part.term, _scaled(part, channels[part.points], unknown)) for part in batch.parts
             ]
         return result
+
+
+def check_finite(values: Mapping[str, float], iteration: int) -> None:
+    """Raise `TrainingDiverged` naming the terms whose values are not finite, if any."""
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    if bad:
+        raise TrainingDiverged(
+            f"The loss is not finite at iteration {iteration}: term {', '.join(bad)}. The last "
+            "good state is kept. Lower the learning rate, or look for a division by zero or "
+            "a root of a negative number in that term."
+        )
 
 
 def _batch(field: Field, spec: JetSpec, terms: list[Term]) -> _Batch:

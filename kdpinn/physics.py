@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from kdpinn.field import Field
 from kdpinn.geometry import FloatArray
 from kdpinn.jets import JetSpec
-from kdpinn.losses import LeastSquares, Term
+from kdpinn.losses import LeastSquares, Residual, Term
 from kdpinn.problems.condition import Condition
 from kdpinn.problems.problem import Problem
 from kdpinn.problems.samples import Samples
@@ -27,14 +28,13 @@ def equation_term(
     if problem.residual is None:
         return _reference_term(problem, points, weight, importance)
     spec = problem.spec()
-    residual = _residual(problem, points, spec, None)
     return Term(
         name=EQUATION_TERM,
         points=points,
         spec=spec,
-        residual=residual,
         weight=weight,
         importance=importance,
+        **_residual(problem, points, spec, None),
     )
 
 
@@ -50,8 +50,8 @@ def condition_terms(problem: Problem, points_per_face: int, seed: int) -> list[T
                 name=condition.name,
                 points=points,
                 spec=spec,
-                residual=_residual(problem, points, spec, condition),
                 weight=condition.weight,
+                **_residual(problem, points, spec, condition),
             )
         )
     return terms
@@ -102,12 +102,35 @@ def held_out(
     return LeastSquares(field, terms + condition_terms(problem, points_per_face, seed + 1))
 
 
+class _Parts(TypedDict):
+    """Arguments of `Term`."""
+
+    residual: Residual
+    part: Callable[[Tensor], Residual]
+
+
 def _residual(
     problem: Problem, points: Tensor, spec: JetSpec, condition: Condition | None
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Channels (K, N, m) and unknowns (q,) -> residuals (N,) or, for more equations, (N, k)."""
+) -> _Parts:
+    """Residuals at all points (N, d), and at some of them."""
     table = problem.data_at(points.numpy(), condition)
     data = {name: torch.from_numpy(values) for name, values in table.items()}
+
+    def part(rows: Tensor) -> Residual:
+        some = {name: values[rows] for name, values in data.items()}
+        return _bound(problem, points[rows], some, spec, condition)
+
+    return {"residual": _bound(problem, points, data, spec, condition), "part": part}
+
+
+def _bound(
+    problem: Problem,
+    points: Tensor,
+    data: Mapping[str, Tensor],
+    spec: JetSpec,
+    condition: Condition | None,
+) -> Residual:
+    """Channels (K, N, m) and unknowns (q,) -> residuals (N,) or, for more equations, (N, k)."""
     names = problem.unknown
 
     def residual(channels: Tensor, unknown: Tensor) -> Tensor:
@@ -149,4 +172,5 @@ def _reference_term(
         residual=lambda channels, _: channels[0] - target,
         weight=weight,
         importance=importance,
+        part=lambda rows: lambda channels, _: channels[0] - target[rows],
     )

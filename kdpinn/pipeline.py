@@ -23,7 +23,8 @@ from kdpinn.plan import Order, plan_of, recipe_of
 from kdpinn.problems import load_problem
 from kdpinn.run_folder import RunFolder, read_plan
 from kdpinn.steps import Site
-from kdpinn.teacher import train_teacher
+from kdpinn.teacher import help_train, train_teacher
+from kdpinn.team import Team, joined
 from kdpinn_runtime import read
 
 Facts = dict[str, Any]
@@ -49,12 +50,22 @@ def run(
     problem = load_problem(order.spec)
     recipe = recipe_of(problem, order.preset, order.seed)
     plan = plan_of(problem, recipe, order)
-    with RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder:
+    with (
+        RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder,
+        joined() as team,
+    ):
         points = problem.evaluation_points()
         reference = problem.reference_at(points) if problem.reference is not None else None
         site = Site(problem, recipe, order.preset, order.seed, folder, points, reference)
-        _Run(site, order, plan, console, started or time.perf_counter()).all()
+        _Run(site, order, plan, console, started or time.perf_counter(), team).all()
         return assemble(folder, problem, plan)
+
+
+def help_run(spec: str) -> None:
+    """What the processes of a `torchrun` do beside the first, which goes the way of `run`."""
+    problem = load_problem(spec)
+    with joined() as team:
+        help_train(problem, team)
 
 
 def render_again(out: Path) -> RunResult:
@@ -104,11 +115,17 @@ class _Run:
     """One run in one folder: the stages in order, each skipped if it is finished."""
 
     def __init__(
-        self, site: Site, order: Order, plan: Facts, console: Console | None, started: float
+        self,
+        site: Site,
+        order: Order,
+        plan: Facts,
+        console: Console | None,
+        started: float,
+        team: Team,
     ) -> None:
         self.site, self.order, self.plan, self.console = site, order, plan, console
         self.problem, self.recipe, self.folder = site.problem, site.recipe, site.folder
-        self.solved = site.problem
+        self.solved, self.team = site.problem, team
         self.started, self.earlier = started, sum(stage_seconds(site.folder).values())
         self.trained: dict[str, str] = {}
         self.files: dict[str, str] = {}
@@ -144,7 +161,8 @@ class _Run:
         """The teacher: by the recipe, or out of a model file."""
         if self.order.teacher is not None:
             return Outcome.of_file(self.problem, self.order.teacher)
-        return Outcome.of_training(train_teacher(self.problem, self.recipe, **self.settings()))
+        settings = {**self.settings(), "team": self.team}
+        return Outcome.of_training(train_teacher(self.problem, self.recipe, **settings))
 
     def student(self, hidden: tuple[int, ...], teacher: Field, *, last: bool) -> None:
         """One student and its file; the last is the one that everything else is made from."""
@@ -165,7 +183,7 @@ class _Run:
 
         def make() -> Outcome:
             return Outcome.of_training(
-                scratch(self.problem, self.recipe, hidden, **self.settings())
+                scratch(self.problem, self.recipe, hidden, **self.settings(), team=self.team)
             )
 
         self.network(_stage("scratch", hidden), "scratch", "run/scratch.kdp", make)

@@ -17,7 +17,8 @@ from kdpinn.problems.coordinate_maps import feature_bounds
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe, Training
 from kdpinn.stages import Stage, stages
-from kdpinn.train import Judge, Sampler, Settings, Trained, train
+from kdpinn.team import ALONE, Drawing, Team, help_with, shared
+from kdpinn.train import Judge, Settings, Trained, train
 
 # Offsets that keep the random numbers of different uses of one seed apart.
 HELD_OUT_SEED = 500_009
@@ -33,6 +34,7 @@ def train_teacher(
     *,
     resume: bool = False,
     console: Console | None = None,
+    team: Team = ALONE,
 ) -> Trained:
     """Train the recipe's teacher on the problem.
 
@@ -41,12 +43,15 @@ def train_teacher(
         seed: of the initialization and the points; the recipe's if None.
         resume: continue from teacher.checkpoint if it is there.
         console: where the progress bar is drawn; None draws none.
+        team: the processes that share the work.
     Raises:
         TrainingDiverged, Interrupted, ValueError: see `kdpinn.train.train`.
     """
     seed = recipe.seed if seed is None else seed
     field = new_field(problem, recipe.teacher, recipe.activation, seed)
-    settings = settings_for("teacher", recipe, out_dir, seed, resume=resume, console=console)
+    settings = settings_for(
+        "teacher", recipe, out_dir, seed, resume=resume, console=console, team=team
+    )
     return train_on_equation(problem, field, recipe.training, settings)
 
 
@@ -56,10 +61,18 @@ def train_on_equation(
     """Train any field on the problem's equation and conditions; stores the result if asked."""
     settings = replace(settings, check_every=training.check_every)
     judge = judge_for(problem, field, training, settings.seed)
-    sample = sampler(problem, training, settings.seed)
-    trained = train(field, stages(training), sample, judge, settings)
+    drawing = sampler(problem, training, settings.seed)
+    with shared(settings.team, field, drawing, training, settings.seed) as sample:
+        trained = train(field, stages(training), sample, judge, settings)
     save(trained, settings)
     return trained
+
+
+def help_train(problem: Problem, team: Team) -> None:
+    """Share the work of the trainings on this problem that the team's leader runs, to its end."""
+    while (task := team.tell()) is not None:
+        field, training, seed = task
+        help_with(team, field, sampler(problem, training, seed))
 
 
 def new_field(problem: Problem, hidden: tuple[int, ...], activation: str, seed: int) -> Field:
@@ -91,6 +104,7 @@ def settings_for(
     *,
     resume: bool = False,
     console: Console | None = None,
+    team: Team = ALONE,
 ) -> Settings:
     """Files and intervals of a training called `title`."""
     if out_dir is not None:
@@ -103,10 +117,11 @@ def settings_for(
         log=None if out_dir is None else out_dir / f"{title}.jsonl",
         resume=resume,
         console=console,
+        team=team,
     )
 
 
-def sampler(problem: Problem, training: Training, seed: int) -> Sampler:
+def sampler(problem: Problem, training: Training, seed: int) -> Drawing:
     """Fixed condition points, and collocation points drawn anew where the residual is large."""
     conditions = condition_terms(problem, training.condition_points, seed + CONDITION_SEED)
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,13 +18,11 @@ from torch import Tensor
 from kdpinn import checkpoint
 from kdpinn.field import Field
 from kdpinn.interrupts import Interrupted, deferred_interrupt
-from kdpinn.losses import LeastSquares, TrainingDiverged
+from kdpinn.losses import LeastSquares, TrainingDiverged, TrainingObjective, check_finite
 from kdpinn.metrics import History
 from kdpinn.progress import Bar, Log, Row
 from kdpinn.stages import AnyState, Stage
-
-Sampler: TypeAlias = Callable[[Field, Stage, int], LeastSquares]
-"""(field so far, stage, number of the draw) -> objective; the same arguments, the same points."""
+from kdpinn.team import ALONE, Sampler, Team
 
 MAX_FRUITLESS_DRAWS = 3
 """A stage ends when on this many point sets in a row no step was possible."""
@@ -59,6 +56,7 @@ class Settings:
         log: JSONL file; None for none.
         resume: continue from the checkpoint if the file is there.
         console: where the progress bar is drawn; None draws none.
+        team: the processes that share the work.
     """
 
     title: str = "training"
@@ -69,6 +67,7 @@ class Settings:
     log: Path | None = None
     resume: bool = False
     console: Console | None = None
+    team: Team = ALONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,22 +209,22 @@ class _Trainer:
             return False
         return self.now.done % stage.resample_every == 0 or bool(self.now.optimizer.stuck)
 
-    def _draw(self, stage: Stage) -> LeastSquares:
+    def _draw(self, stage: Stage) -> TrainingObjective:
         self.now.draw += 1
         self.now.sampled = self.now.optimizer.theta.clone()
         self.now.optimizer = stage.optimizer.renew(self.now.optimizer)
         return self._same_points(stage)
 
-    def _same_points(self, stage: Stage) -> LeastSquares:
+    def _same_points(self, stage: Stage) -> TrainingObjective:
         return self.sample(self.field.with_theta(self.now.sampled), stage, self.now.draw)
 
-    def _guard(self, objective: LeastSquares) -> None:
+    def _guard(self, objective: TrainingObjective) -> None:
         value = self.now.optimizer.value
         if not math.isfinite(value):
-            objective.check(self.now.optimizer.theta, self.now.total)
+            check_finite(objective.term_values(self.now.optimizer.theta), self.now.total)
             raise TrainingDiverged(f"The loss is {value} at iteration {self.now.total}.")
 
-    def _look(self, stage: Stage, objective: LeastSquares) -> Row:
+    def _look(self, stage: Stage, objective: TrainingObjective) -> Row:
         theta = self.now.optimizer.theta
         residuals = self.judge.held_out.residuals(theta)
         held_out = float(residuals @ residuals)

@@ -54,18 +54,15 @@ class LevenbergMarquardt:
         self, objective: SumOfSquares, state: LevenbergMarquardtState
     ) -> LevenbergMarquardtState:
         """One Jacobian, and as many damped steps as one that lowers f needs."""
-        residuals, jacobian = objective.residuals_and_jacobian(state.theta)
-        value = float(residuals @ residuals)
+        value, slope, normal = objective.products(state.theta)
         state = replace(state, value=value, evaluations=state.evaluations + 1)
         if not math.isfinite(value):
             return replace(state, stuck=f"the objective is {value}")
-        normal, slope = jacobian @ jacobian.T, jacobian @ residuals
         damping, growth = state.damping, 2.0
         for attempt in range(self.attempts):
             step = _damped_step(normal, slope, damping)
             if step is not None:
-                trial = objective.residuals(state.theta + step)
-                lower = float(trial @ trial)
+                lower = objective.value(state.theta + step)
                 if lower < value:
                     ratio = (value - lower) / _predicted(normal, slope, step)
                     shrink = max(1 / 5, 1 - (2 * ratio - 1) ** 3)

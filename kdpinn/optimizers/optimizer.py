@@ -16,14 +16,14 @@ class Objective(Protocol):
 
 
 class SumOfSquares(Objective, Protocol):
-    """An objective f = r . r that also shows its residuals."""
+    """An objective f = r . r that also knows the products of its Jacobian J = dr/dtheta."""
 
-    def residuals(self, theta: Tensor) -> Tensor:
-        """r(theta), (N,), detached."""
+    def value(self, theta: Tensor) -> float:
+        """f(theta)."""
         ...
 
-    def residuals_and_jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """r (N,) and d r_n / d theta_p as (P, N), detached."""
+    def products(self, theta: Tensor) -> tuple[float, Tensor, Tensor]:
+        """f, J^T r (P,) and J^T J (P, P), detached."""
         ...
 
 

@@ -37,12 +37,12 @@ class Residuals:
         value = self.function(theta).square().sum()
         return value.item(), torch.autograd.grad(value, theta)[0]
 
-    def residuals(self, theta: Tensor) -> Tensor:
-        return self.function(theta).detach()
+    def value(self, theta: Tensor) -> float:
+        return self.function(theta).square().sum().item()
 
-    def residuals_and_jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+    def products(self, theta: Tensor) -> tuple[float, Tensor, Tensor]:
         jacobian = torch.autograd.functional.jacobian(self.function, theta, vectorize=True)
-        return self.residuals(theta), jacobian.T
+        return self.value(theta), jacobian.T @ self.function(theta), jacobian.T @ jacobian
 
 
 def rosenbrock(theta: Tensor) -> Tensor:
