@@ -59,9 +59,8 @@ class Goal:
             fields = metrics["fields"]
             return float(network["rel_l2_fields"][fields.index(self.figure.split()[-1])])
         if self.figure in metrics.get("truth", {}):
-            return 100 * abs(
-                float(network["found"][self.figure]) / metrics["truth"][self.figure] - 1
-            )
+            found, true = network["found"][self.figure], metrics["truth"][self.figure]
+            return 100 * abs(float(found) / float(true) - 1)
         return float(network[self.figure])
 
     def __str__(self) -> str:
