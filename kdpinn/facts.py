@@ -78,14 +78,11 @@ def _spelled(name: str) -> str:
 
 def axes(problem: Problem) -> tuple[Axis, ...]:
     """The evaluation grid by coordinate; that of the pictures where the points are scattered."""
-    counts = raster(problem) if problem.scattered else problem.grid
-    grid = problem.domain.grid(counts).reshape(*counts, problem.domain.dim)
-    lines = []
-    for i, name in enumerate(problem.coordinates):
-        at: list[Any] = [0] * problem.domain.dim
-        at[i] = slice(None)
-        lines.append(Axis(name=name, unit=problem.unit(name), positions=grid[(*at, i)].copy()))
-    return tuple(lines)
+    lines = problem.domain.axes(raster(problem) if problem.scattered else problem.ticks)
+    return tuple(
+        Axis(name=name, unit=problem.unit(name), positions=line)
+        for name, line in zip(problem.coordinates, lines, strict=True)
+    )
 
 
 def equation_texts(problem: Problem) -> tuple[str, ...]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdpinn.places import Disk, FloatArray
 
-__all__ = ["Box", "FloatArray"]
+__all__ = ["Box", "FloatArray", "Ticks"]
+
+
+# Along one coordinate: the number of evenly spaced points, or the positions themselves.
+Ticks: TypeAlias = int | tuple[float, ...]
 
 
 class Box:
@@ -145,19 +150,40 @@ class Box:
             )
         return {name: x[:, i] for i, name in enumerate(self.names)}
 
-    def grid(self, shape: Sequence[int]) -> FloatArray:
-        """Regular grid with end points, (prod(shape), d); the last coordinate varies fastest.
+    def grid(self, shape: Sequence[Ticks]) -> FloatArray:
+        """All combinations of the positions on `axes`, (n, d); the last coordinate runs fastest."""
+        lines = self.axes(shape)
+        return np.stack([c.ravel() for c in np.meshgrid(*lines, indexing="ij")], axis=1)
+
+    def axes(self, shape: Sequence[Ticks]) -> tuple[FloatArray, ...]:
+        """Positions along each coordinate, (n_i,).
 
         Args:
-            shape: number of points per coordinate, each >= 2.
+            shape: per coordinate the number of points, >= 2, evenly spaced with both ends; or the
+                positions themselves, ascending, at least two, inside the bounds.
+        Raises:
+            ValueError: naming the coordinate.
         """
-        if len(shape) != self.dim or any(n < 2 for n in shape):
+        if len(shape) != self.dim:
             raise ValueError(
                 f"A grid in {self!r} needs {self.dim} numbers of points, each >= 2, "
                 f"got {tuple(shape)}."
             )
-        axes = [np.linspace(a, b, n) for (a, b), n in zip(self._bounds, shape, strict=True)]
-        return np.stack([c.ravel() for c in np.meshgrid(*axes, indexing="ij")], axis=1)
+        return tuple(self._axis(name, ticks) for name, ticks in zip(self.names, shape, strict=True))
+
+    def _axis(self, name: str, ticks: Ticks) -> FloatArray:
+        lower, upper = self.bounds(name)
+        if isinstance(ticks, int):
+            if ticks < 2:
+                raise ValueError(f"A grid needs at least 2 points along '{name}', got {ticks}.")
+            return np.linspace(lower, upper, ticks)
+        axis = np.array(ticks, dtype=np.float64)
+        if len(axis) < 2 or not np.all(np.diff(axis) > 0) or axis[0] < lower or axis[-1] > upper:
+            raise ValueError(
+                f"A grid needs at least 2 ascending positions along '{name}' in "
+                f"[{lower:g}, {upper:g}], got {ticks}."
+            )
+        return axis
 
     def check_hole(self, hole: Disk) -> Disk:
         """The hole itself; ValueError unless it is one of this box."""

@@ -63,6 +63,17 @@ def _check_values(problem: Problem) -> None:
             f"{problem.owner}: `grid` needs a number of points >= 2 for each of "
             f"{', '.join(problem.coordinates)}, got {problem.grid}."
         )
+    for name, positions in problem.positions.items():
+        index = problem.domain.index(name)
+        if len(positions) != problem.grid[index]:
+            raise ValueError(
+                f"{problem.owner}: `grid` has {problem.grid[index]} points along '{name}', "
+                f"`positions` has {len(positions)}."
+            )
+    try:
+        problem.domain.axes(problem.ticks)
+    except ValueError as error:
+        raise ValueError(f"{problem.owner}, `positions`: {error}") from None
 
 
 def _check_places(problem: Problem) -> None:

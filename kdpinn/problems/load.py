@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -12,14 +13,37 @@ from types import ModuleType
 
 from kdpinn.problems.problem import Problem
 
+# Name -> module beside this file, and attribute there. They are imported when asked for: some read
+# tables, and one problem is what a run needs.
+SHIPPED = {
+    "allen_cahn": ("allen_cahn", "ALLEN_CAHN"),
+    "black_scholes": ("black_scholes", "BLACK_SCHOLES"),
+    "burgers": ("burgers", "BURGERS"),
+    "burgers_family": ("burgers_family", "BURGERS_FAMILY"),
+    "burgers_inverse": ("burgers_inverse", "BURGERS_INVERSE"),
+    "burgers_inverse_samples": ("burgers_inverse", "BURGERS_INVERSE_SAMPLES"),
+    "cavity": ("cavity", "CAVITY"),
+    "cavity_re400": ("cavity", "CAVITY_RE400"),
+    "cylinder_flow": ("cylinder_flow", "CYLINDER_FLOW"),
+    "cylinder_flow_wall": ("cylinder_flow", "CYLINDER_FLOW_WALL"),
+    "heat": ("heat", "HEAT"),
+    "laplace": ("laplace", "LAPLACE"),
+    "navier_stokes": ("navier_stokes", "NAVIER_STOKES"),
+    "poisson": ("poisson", "POISSON"),
+}
 
-def load_problem(spec: str, shipped: tuple[Problem, ...]) -> Problem:
-    """The problem that `spec` names.
+
+def available() -> tuple[Problem, ...]:
+    """The shipped problems, sorted by name."""
+    return tuple(_shipped(name) for name in SHIPPED)
+
+
+def load_problem(spec: str) -> Problem:
+    """A shipped problem by name, or a user's: `my_problem.py:Wave`.
 
     Args:
         spec: a shipped problem's name, `FILE.py:NAME`, or `FILE.py` if it holds one problem. NAME
             is a `Problem`, or a function without arguments that returns one.
-        shipped: problems known by name.
     Raises:
         ValueError: no such name or file, the file does not run, or holds no such problem; the
             message lists what exists.
@@ -27,16 +51,22 @@ def load_problem(spec: str, shipped: tuple[Problem, ...]) -> Problem:
     path, _, name = spec.rpartition(":") if ".py:" in spec else (spec, "", "")
     if path.endswith(".py"):
         return _from_file(Path(path), name)
-    for problem in shipped:
-        if problem.name == spec:
-            return problem
-    names = [problem.name for problem in shipped]
-    close = difflib.get_close_matches(spec, names, n=1)
+    if spec in SHIPPED:
+        return _shipped(spec)
+    close = difflib.get_close_matches(spec, SHIPPED, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise ValueError(
-        f"No problem is called '{spec}'.{hint} There are {', '.join(names)}, and any of your own "
+        f"No problem is called '{spec}'.{hint} There are {', '.join(SHIPPED)}, and any of your own "
         "as `FILE.py:NAME`."
     )
+
+
+def _shipped(name: str) -> Problem:
+    module, attribute = SHIPPED[name]
+    problem = getattr(importlib.import_module(f"kdpinn.problems.{module}"), attribute)
+    if not isinstance(problem, Problem):
+        raise TypeError(f"`kdpinn.problems.{module}.{attribute}` is no `Problem`.")
+    return problem
 
 
 def _from_file(path: Path, name: str) -> Problem:

@@ -59,6 +59,8 @@ class Problem:
         truth: name -> true value of an unknown, where it is known; used for judging only.
         grid: points per coordinate of the evaluation grid, end points included; about 10,000 in
             all if empty.
+        positions: name -> ascending positions of the grid along a coordinate, where they are not
+            evenly spaced; as many as `grid` says.
         units: units of fields and parameters, "" where not given; the domain knows those of the
             coordinates.
         source: where the problem and its reference come from.
@@ -82,6 +84,7 @@ class Problem:
     unknown: tuple[str, ...] = ()
     truth: Mapping[str, float] = field(default_factory=dict)
     grid: tuple[int, ...] = ()
+    positions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
@@ -89,7 +92,7 @@ class Problem:
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
             raise ValueError(f"{self.owner}: `fields` is a tuple, write ({self.fields!r},).")
-        for key in ("parameters", "sources", "units", "recipes", "truth"):
+        for key in ("parameters", "sources", "units", "recipes", "truth", "positions"):
             object.__setattr__(self, key, dict(getattr(self, key)))
         object.__setattr__(self, "title", self.title or self.name)
         object.__setattr__(self, "fields", tuple(self.fields))
@@ -179,6 +182,12 @@ class Problem:
         """Whether the evaluation points are no whole grid: a table's, or one with holes."""
         return isinstance(self.reference, Samples) or bool(self.domain.holes)
 
+    @property
+    def ticks(self) -> tuple[int | tuple[float, ...], ...]:
+        """The evaluation grid as `Box.grid` takes it: positions where they are given."""
+        pairs = zip(self.coordinates, self.grid, strict=True)
+        return tuple(self.positions.get(name, count) for name, count in pairs)
+
     def evaluation_points(self) -> FloatArray:
         """The evaluation grid, (n, d) float64, the last coordinate varying fastest.
 
@@ -186,7 +195,7 @@ class Problem:
         """
         if isinstance(self.reference, Samples):
             return self.reference.points.copy()  # the table itself is read-only
-        points = self.domain.grid(self.grid)
+        points = self.domain.grid(self.ticks)
         return points[self.domain.contains(points)] if self.domain.holes else points
 
     def reference_at(self, x: FloatArray) -> FloatArray:

@@ -57,6 +57,9 @@ def test_grid_has_end_points_and_varies_the_last_coordinate_fastest():
     assert np.array_equal(grid, [[-1, 0], [-1, 0.3], [0, 0], [0, 0.3], [1, 0], [1, 0.3]])
     assert grid.dtype == np.float64
     assert list(BOX.columns(grid)) == ["x", "t"]
+    uneven = BOX.grid((2, (0.0, 0.1, 0.3)))
+    assert np.array_equal(uneven[:3], [[-1, 0], [-1, 0.1], [-1, 0.3]])
+    assert len(uneven) == 6
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,9 @@ def test_grid_has_end_points_and_varies_the_last_coordinate_fastest():
         (lambda: Box(x=(0, 1), units={"y": "m"}), "unit for 'y'.*coordinates are x"),
         (lambda: BOX.index("z"), "No coordinate 'z'.*x, t"),
         (lambda: BOX.grid((3,)), "2 numbers of points.*got \\(3,\\)"),
-        (lambda: BOX.grid((3, 1)), "each >= 2"),
+        (lambda: BOX.grid((3, 1)), "at least 2 points along 't', got 1"),
+        (lambda: BOX.grid((3, (0.0, 0.0))), "ascending positions along 't' in .0, 0.3."),
+        (lambda: BOX.grid((3, (0.0, 0.4))), "ascending positions along 't'.*0.4"),
         (lambda: BOX.columns(np.zeros((5, 3))), "shape \\(n, 2\\), got \\(5, 3\\)"),
         (lambda: BOX.check_face({}), "A face fixes at least one"),
         (lambda: BOX.check_face({"x": 2.0}), "'x' is in \\[-1, 1\\], got 2"),

@@ -80,7 +80,9 @@ def test_missing_file_is_named_with_the_place_looked_at(tmp_path, monkeypatch):
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"'burger'\. Did you mean 'burgers'.*laplace, poisson"):
+    with pytest.raises(
+        ValueError, match=r"'burger'\. Did you mean 'burgers'.*laplace, navier_stokes, poisson"
+    ):
         load_problem("burger")
     with pytest.raises(ValueError, match=r"FILE\.py:NAME"):
         load_problem("zzz")

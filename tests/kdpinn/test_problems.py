@@ -7,6 +7,7 @@ import torch
 from kdpinn.geometry import Box
 from kdpinn.jets import JetSpec
 from kdpinn.problems import Condition, Problem, available, dirichlet
+from kdpinn.problems.load import SHIPPED
 
 
 def heat(**changes) -> Problem:
@@ -109,6 +110,9 @@ def test_evaluation_grid_and_reference_fit():
     x = problem.evaluation_points()
     assert np.array_equal(x, [[0, 0], [0, 2], [0.5, 0], [0.5, 2], [1, 0], [1, 2]])
     assert np.array_equal(problem.reference_at(x)[:, 0], 0.5 * x[:, 0] * x[:, 1])
+    uneven = heat(grid=(3, 2), positions={"t": (0.5, 2.0)}).evaluation_points()
+    assert np.array_equal(np.unique(uneven[:, 1]), [0.5, 2.0])
+    assert np.array_equal(uneven[:, 0], x[:, 0])
 
 
 def test_replaced_parameters_reach_every_function():
@@ -132,7 +136,7 @@ def test_problem_without_equation_learns_its_reference():
 
 def test_shipped_problems_are_sorted_named_and_travel():
     names = [problem.name for problem in available()]
-    assert names == sorted(names) == ["burgers", "laplace", "poisson"]
+    assert names == sorted(names) == list(SHIPPED)
     for problem in available():
         assert pickle.loads(pickle.dumps(problem)).name == problem.name
         assert problem.source
@@ -169,6 +173,16 @@ MISTAKES = {
     "long name": ({"parameters": {"a" * 24: 1.0}}, ValueError, "at most 23"),
     "parameter": ({"parameters": {"alpha": np.nan}}, ValueError, "'alpha' must be finite, got nan"),
     "grid": ({"grid": (5,)}, ValueError, r"`grid` needs.*each of x, t, got \(5,\)"),
+    "positions": (
+        {"grid": (5, 2), "positions": {"t": (0.0, 1.0, 2.0)}},
+        ValueError,
+        r"`grid` has 2 points along 't', `positions` has 3",
+    ),
+    "positions that fall": (
+        {"grid": (5, 2), "positions": {"t": (1.0, 0.5)}},
+        ValueError,
+        r"`positions`: .*ascending positions along 't' in \[0, 2\]",
+    ),
     "grid of one": ({"grid": (5, 1)}, ValueError, r">= 2 for each of x, t, got \(5, 1\)"),
     "unit": ({"units": {"x": "m"}}, ValueError, "'x', which is no field or parameter.*`Box`"),
     "name": ({"name": "my heat"}, ValueError, "problem name 'my heat' must be a Python identifier"),

@@ -144,7 +144,9 @@ def test_problem_without_residual_has_none():
 
 
 def test_shipped_problems_travel():
-    burgers, laplace, poisson = (trace(p)[0] for p in available())
+    traced = {p.name: trace(p) for p in available()}
+    assert {name: reason for name, (_, reason) in traced.items() if reason} == {}
+    burgers, laplace, poisson = (traced[name][0] for name in ("burgers", "laplace", "poisson"))
     assert burgers is not None
     assert {t.factors: t.coefficient for t in burgers.equations[0].terms} == {
         (first(0, 1),): 1.0,

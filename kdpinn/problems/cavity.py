@@ -1,0 +1,121 @@
+r"""Steady flow in a square cavity under a moving lid, at Reynolds numbers 100 and 400.
+
+u_x + v_y = 0,  u u_x + v u_y + p_x = \nu (u_xx + u_yy),  u v_x + v v_y + p_y = \nu (v_xx + v_yy)
+on [0, 1]^2, \nu = 1/Re; u = 1, v = 0 on the lid y = 1, no flow at the other walls, p(1/2, 0) = 0.
+
+At both ends of the lid the velocity jumps and the pressure grows as the inverse distance, so that
+the equations' mean square has no bound there. They are weighted by (distance / 0.1)^2 within 0.1
+of these two points, the values on the walls by (distance / 0.02) within 0.02; the weights are 1
+elsewhere. For the same reason errors are taken on the nodes of the 129 x 129 grid that lie
+at least 0.05 away: closer, the pressure alone would decide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kdpinn.geometry import Box, FloatArray
+from kdpinn.problems.condition import Condition, dirichlet
+from kdpinn.problems.field_jet import Value
+from kdpinn.problems.point_jet import PointJet
+from kdpinn.problems.problem import Problem
+from kdpinn.problems.samples import Samples
+from kdpinn.problems.solvers.cavity_table import INTERVALS, stored
+from kdpinn.recipe import Distillation, Recipe, Training
+
+EQUATION_REACH = 0.1
+WALL_REACH = 0.02
+JUDGED_FROM = 0.05
+
+
+def residual(j: PointJet) -> dict[str, Value]:
+    """Conservation of mass, and of momentum in x and y, weighted near the ends of the lid."""
+    u, v, p, w = j.u, j.v, j.p, j.weight
+    return {
+        "mass": w * (u.x + v.y),
+        "momentum_x": w * (u * u.x + v * u.y + p.x - j.nu * (u.xx + u.yy)),
+        "momentum_y": w * (u * v.x + v * v.y + p.y - j.nu * (v.xx + v.yy)),
+    }
+
+
+def from_lid_ends(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Distance from the nearer of the points (0, 1) and (1, 1), (n,)."""
+    return np.asarray(np.hypot(np.minimum(x, 1 - x), 1 - y), dtype=np.float64)
+
+
+def equation_weight(x: FloatArray, y: FloatArray) -> FloatArray:
+    """min(1, distance / 0.1)^2, (n,)."""
+    return np.minimum(1.0, from_lid_ends(x, y) / EQUATION_REACH) ** 2
+
+
+def wall_weight(x: FloatArray, y: FloatArray) -> FloatArray:
+    """min(1, distance / 0.02), (n,)."""
+    return np.minimum(1.0, from_lid_ends(x, y) / WALL_REACH)
+
+
+def lid_residual(j: PointJet) -> dict[str, Value]:
+    """u - 1 and v, weighted."""
+    return {"u": j.near * (j.u - 1.0), "v": j.near * j.v}
+
+
+def wall_residual(j: PointJet) -> dict[str, Value]:
+    """u and v, weighted."""
+    return {"u": j.near * j.u, "v": j.near * j.v}
+
+
+def table(reynolds: int) -> Samples:
+    """u, v, p of the stored flow on the nodes that are judged; p(1/2, 0) = 0."""
+    u, v, p = stored(reynolds)
+    nodes = Box(x=(0, 1), y=(0, 1)).grid((INTERVALS + 1, INTERVALS + 1))
+    values = np.stack([u, v, p - p[INTERVALS // 2, 0]], axis=-1).reshape(-1, 3)
+    judged = from_lid_ends(nodes[:, 0], nodes[:, 1]) >= JUDGED_FROM
+    return Samples(nodes[judged], values[judged])
+
+
+def cavity(reynolds: int, name: str) -> Problem:
+    """The cavity at one of the stored Reynolds numbers."""
+    near = {"near": wall_weight}
+    return Problem(
+        name=name,
+        title=f"Lid-driven cavity, Re = {reynolds}",
+        domain=Box(x=(0, 1), y=(0, 1)),
+        fields=("u", "v", "p"),
+        parameters={"nu": 1.0 / reynolds},
+        sources={"weight": equation_weight},
+        residual=residual,
+        conditions=(
+            Condition("lid", on=[{"y": 1}], residual=lid_residual, data=near, weight=10.0),
+            Condition(
+                "walls",
+                on=[{"x": 0}, {"x": 1}, {"y": 0}],
+                residual=wall_residual,
+                data=near,
+                weight=10.0,
+            ),
+            dirichlet("gauge", on=[{"x": 0.5, "y": 0}], p=0.0, weight=10.0),
+        ),
+        reference=table(reynolds),
+        grid=(INTERVALS + 1, INTERVALS + 1),
+        recipes=RECIPES,
+        source="Ghia, Ghia & Shin, J. Comput. Phys. 48 (1982) 387-411, "
+        "doi:10.1016/0021-9991(82)90058-4; reference: kdpinn/problems/solvers/cavity.py.",
+    )
+
+
+RECIPES = {
+    "quick": Recipe(
+        teacher=(20, 20, 20),
+        students=((16, 16, 16),),
+        training=Training(points=2000, iterations=1200, last_iterations=300, last_points=3000),
+        distillation=Distillation(points=2500, iterations=2000, tune_iterations=100),
+    ),
+    "best": Recipe(
+        teacher=(24, 24, 24, 24),
+        students=((16, 16, 16), (24, 24, 24)),
+        training=Training(points=4000, iterations=6000, last_iterations=2000, last_points=6000),
+        distillation=Distillation(points=5000, iterations=8000, tune_iterations=300),
+    ),
+}
+
+CAVITY = cavity(100, "cavity")
+CAVITY_RE400 = cavity(400, "cavity_re400")

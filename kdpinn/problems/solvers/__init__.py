@@ -1,0 +1,1 @@
+"""Numerical solutions of problems that have no closed form; one solver per file."""
