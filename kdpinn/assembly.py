@@ -99,6 +99,7 @@ def _frontier(
 ) -> tuple[FrontierPoint, ...]:
     named = [("teacher", "teacher", models.get("teacher"))]
     named += [("student", "student (distilled)", student) for student in students]
+    named += [("pruned", "student (pruned)", models.get("pruned"))]
     named += [("scratch", "same network, from scratch", models.get("scratch"))]
     return tuple(
         FrontierPoint(kind=kind, parameters=m.parameters, rmse=m.rmse, label=label)

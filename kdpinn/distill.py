@@ -92,12 +92,19 @@ def distill(
     settings = replace(settings, check_every=recipe.distillation.check_every)
     student = teacher.like(hidden, torch.Generator().manual_seed(seed))
     matched = match(problem, recipe, teacher, student, settings)
-    judge = judge_of_harm(problem, recipe, teacher, seed)
+    return fine_tuned(problem, recipe, teacher, matched, settings)
+
+
+def fine_tuned(
+    problem: Problem, recipe: Recipe, teacher: Field, matched: Trained, settings: Settings
+) -> Distilled:
+    """Stage 3 for a student that was matched under `settings`, and the files of the outcome."""
+    judge = judge_of_harm(problem, recipe, teacher, settings.seed)
     before = judge(matched.field)
     if problem.residual is None or not recipe.distillation.tune_iterations:
         distilled = _untuned(matched, before, problem)
     else:
-        tuning = _renamed(settings, f"{title}-tuned")
+        tuning = renamed(settings, f"{settings.title}-tuned")
         tuned = tune(problem, recipe, teacher, matched.field, tuning)
         distilled = _decide(matched, tuned, before, judge(tuned.field))
     if settings.checkpoint is not None:
@@ -196,7 +203,7 @@ def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> 
     )
 
 
-def _renamed(settings: Settings, title: str) -> Settings:
+def renamed(settings: Settings, title: str) -> Settings:
     """The same settings with files of another name."""
     checkpoint, log = settings.checkpoint, settings.log
     return replace(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-ROLES = ("teacher", "student", "scratch")
+ROLES = ("teacher", "student", "pruned", "scratch")
 POINT_COUNTS = (1, 100, 10_000, 65_536)
 
 

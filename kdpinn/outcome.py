@@ -90,8 +90,9 @@ class Outcome:
         curve = path.with_suffix(".history.npz")
         self.field.save(path)
         write_history(curve, self.history)
-        for name in (f"{path.stem}.checkpoint", f"{path.stem}-tuned.checkpoint"):
-            path.with_name(name).unlink(missing_ok=True)
+        for name in ("", "-tuned", "-round*"):
+            for used in path.parent.glob(f"{path.stem}{name}.checkpoint"):
+                used.unlink(missing_ok=True)
         facts = {
             "seconds": round(self.seconds, 3),
             "parameters": self.field.network.parameters,

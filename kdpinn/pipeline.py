@@ -15,6 +15,7 @@ from kdpinn import steps
 from kdpinn.assembly import assemble, stage_seconds
 from kdpinn.distill import distill, scratch
 from kdpinn.field import Field
+from kdpinn.gradual_pruning import prune
 from kdpinn.latency import kept
 from kdpinn.metrics import POINT_COUNTS, RunResult
 from kdpinn.networks import MLP
@@ -141,6 +142,8 @@ class _Run:
         self.stage("onnx", lambda: steps.export_onnx(self.site))
         if self.order.last == "student":
             return
+        if self.recipe.pruning is not None:
+            self.pruned(teacher)
         if self.order.scratch:
             self.scratch()
         self.stage("evaluation", lambda: steps.evaluate(self.site, self.files, self.trained))
@@ -176,6 +179,18 @@ class _Run:
             )
 
         self.network(_stage("student", hidden), name, f"{name}.kdp", make, teacher)
+
+    def pruned(self, teacher: Field) -> None:
+        """The teacher itself, pruned to the size of the selected student."""
+        sizes = teacher.network.sizes
+        size = MLP((sizes[0], *self.recipe.students[-1], sizes[-1])).parameters
+
+        def make() -> Outcome:
+            return Outcome.of_distillation(
+                prune(self.solved, self.recipe, teacher, size, **self.settings())
+            )
+
+        self.network(f"pruned-{size}", "pruned", "run/pruned.kdp", make, teacher)
 
     def scratch(self) -> None:
         """The selected student's network, trained without a teacher."""

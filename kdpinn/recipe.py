@@ -112,6 +112,27 @@ class Distillation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """How a student is made by removing the teacher's neurons.
+
+    Attributes:
+        share: of the parameters that is removed in a round.
+        between: share of the distillation's iterations that the refits between the rounds get
+            together; the rest follows the last round.
+    """
+
+    share: float = 0.15
+    between: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("share", "between"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(
+                    f"`Pruning.{name}` lies between 0 and 1, got {getattr(self, name)!r}."
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything a run needs to know beside the problem.
 
@@ -121,6 +142,7 @@ class Recipe:
         activation: of all hidden layers, a key of `kdpinn.networks.ACTIVATIONS`.
         training: budget of the teacher, and of the student trained from scratch.
         distillation: budget of the students.
+        pruning: if given, the run also makes a pruned student of at most the last student's size.
         seed: first seed; trial k of a repeated run takes seed + k.
         checkpoint_seconds: wall time between two checkpoints, in s.
     """
@@ -130,6 +152,7 @@ class Recipe:
     activation: str = "tanh"
     training: Training = field(default_factory=Training)
     distillation: Distillation = field(default_factory=Distillation)
+    pruning: Pruning | None = None
     seed: int = 0
     checkpoint_seconds: float = 30.0
 
@@ -150,13 +173,17 @@ def recipe_from_mapping(values: dict[str, object]) -> Recipe:
     Raises:
         ValueError: an unknown key, with the keys that exist.
     """
-    parts: dict[str, type] = {"training": Training, "distillation": Distillation}
+    parts: dict[str, type] = {
+        "training": Training,
+        "distillation": Distillation,
+        "pruning": Pruning,
+    }
     known = {f.name for f in fields(Recipe)}
     arguments: dict[str, object] = {}
     for key, value in values.items():
         if key not in known:
             raise ValueError(f"`Recipe` has no key {key!r}. It has {sorted(known)}.")
-        if key in parts:
+        if key in parts and not (key == "pruning" and value is None):
             value = _part(parts[key], value)
         elif key == "teacher":
             value = _sequence(value)

@@ -17,7 +17,7 @@ from kdpinn.assembly import versions
 from kdpinn.evaluation import OnGrid, on_grid
 from kdpinn.field import Field
 from kdpinn.geometry import FloatArray
-from kdpinn.metrics import ModelMetrics, RunResult, accuracy, finite
+from kdpinn.metrics import ROLES, ModelMetrics, RunResult, accuracy, finite
 from kdpinn.problems import Problem
 from kdpinn.recipe import Recipe
 from kdpinn.run_folder import RunFolder
@@ -97,7 +97,7 @@ def evaluate(site: Site, files: Mapping[str, str], stages: Mapping[str, str]) ->
     """Every model on the evaluation grid, by the runtime from its file.
 
     Args:
-        files: role or name -> file; roles are "teacher", "student", "scratch".
+        files: role or name -> file; roles are those of `metrics.ROLES`.
         stages: the same names -> training stage.
     """
     arrays: dict[str, FloatArray] = {}
@@ -106,7 +106,7 @@ def evaluate(site: Site, files: Mapping[str, str], stages: Mapping[str, str]) ->
         model = kdpinn_runtime.load(site.path(file))
         grid = on_grid(site.problem, model, site.points, site.reference)
         found[name] = asdict(_metrics(site, file, stages[name], grid))
-        if name in ("teacher", "student", "scratch"):
+        if name in ROLES:
             arrays[f"values_{name}"] = grid.values
             if grid.residual is not None:
                 arrays[f"residual_{name}"] = grid.residual
@@ -114,8 +114,8 @@ def evaluate(site: Site, files: Mapping[str, str], stages: Mapping[str, str]) ->
         arrays["values_reference"] = site.reference
     path = site.folder.state / "fields.npz"
     write_arrays(path, arrays)
-    roles = {k: v for k, v in found.items() if k in ("teacher", "student", "scratch")}
-    students = [v for k, v in found.items() if k not in ("teacher", "scratch")]
+    roles = {k: v for k, v in found.items() if k in ROLES}
+    students = [v for k, v in found.items() if k not in ("teacher", "pruned", "scratch")]
     told = {name: site.folder.finished(stage) or {} for name, stage in stages.items()}
     notes = [f"{name}: {facts['note']}" for name, facts in told.items() if facts.get("note")]
     facts = {"models": roles, "students": students, "stages": dict(stages), "notes": notes}

@@ -11,11 +11,12 @@ from kdpinn.report._svg import Scale, curve, frame, limits, line, marker, svg, t
 from kdpinn.report._text import count, number
 
 WIDTH, HEIGHT = SIZE = 480, 290
-SHAPES = {"teacher": "square", "student": "circle", "scratch": "diamond"}
+SHAPES = {"teacher": "square", "student": "circle", "pruned": "circle", "scratch": "diamond"}
 NAMES = {
     "reference": "reference",
     "teacher": "teacher",
     "student": "student (distilled)",
+    "pruned": "student (pruned)",
     "scratch": "same network from scratch",
 }
 _MOST_POINTS = 400
@@ -84,7 +85,7 @@ def frontier(points: Sequence[FrontierPoint], y_label: str) -> str:
     low, high = limits(errors, log=True)
     y = Scale(low / 1.6, high * 1.6, HEIGHT - 46, 34, log=True)
     parts = [frame(x, y, "trainable parameters", y_label)]
-    for kind in ("scratch", "student"):
+    for kind in ("scratch", "pruned", "student"):
         chosen = sorted((p for p in points if p.kind == kind), key=lambda p: p.parameters)
         xs = np.array([float(p.parameters) for p in chosen])
         ys = np.array([p.rmse for p in chosen])

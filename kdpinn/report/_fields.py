@@ -17,6 +17,7 @@ _SHORT = {
     "reference": "reference",
     "teacher": "teacher",
     "student": "student",
+    "pruned": "pruned",
     "scratch": "scratch",
 }
 

@@ -32,6 +32,7 @@ _WORDS = {
 _ROLE_NAMES = {
     "teacher": "teacher",
     "student": "student (distilled)",
+    "pruned": "student (pruned)",
     "scratch": "same network, from scratch",
 }
 
