@@ -134,8 +134,9 @@ def _bound(
     names = problem.unknown
 
     def residual(channels: Tensor, unknown: Tensor) -> Tensor:
-        # A student's field knows no unknowns: for it the parameters are what its teacher found.
-        given = dict(zip(names, unknown.unbind(), strict=True)) if len(unknown) else {}
+        # A student's field knows no unknowns, and once they are found the problem has none either.
+        both = names and len(unknown)
+        given = dict(zip(names, unknown.unbind(), strict=True)) if both else {}
         jet = problem.jet(points, _Columns(channels), spec, {**data, **given})
         values = list(problem.residuals(jet, condition).values())
         return values[0] if len(values) == 1 else torch.stack(values, 1)
