@@ -10,7 +10,11 @@ uint32_t kd_channel_count(const kd_plan *plan, const kd_channels *channels) {
 size_t kd_workspace_size(const kd_plan *plan, const kd_channels *channels) {
     const uint32_t count = kd_channel_count(plan, channels);
     const size_t vector = plan->kernels->lanes * (plan->precision == KD_F64 ? sizeof(double) : sizeof(float));
-    const size_t size = 2 * (size_t)plan->width * kd_tile_vectors(plan->width, count) * count * vector;
+    const uint32_t features = plan->features.count, exact = plan->exact.count;
+    const uint32_t operations = features > exact ? features : exact;
+    const size_t inputs = operations > 0 ? plan->inputs : 0;
+    const size_t maps = (inputs + (size_t)operations * count) * kd_tile_vectors(plan->width, count);
+    const size_t size = (kd_buffer_vectors(plan, count) + maps) * vector;
     return (size + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN;
 }
 

@@ -9,13 +9,17 @@ enum { KD_IDENTITY, KD_TANH, KD_SIN, KD_SIGMOID, KD_SILU, KD_ACTIVATIONS };
 enum { /* record kinds; docs/format.md */
     KD_REC_INPUT = 1, KD_REC_OUTPUT, KD_REC_TENSOR, KD_REC_NORMALIZE, KD_REC_DENSE, KD_REC_SYMMETRY,
     KD_REC_AFFINE, KD_REC_SECOND, KD_REC_PARAMETER, KD_REC_EQUATION, KD_REC_TERM, KD_REC_BASELINE,
-    KD_REC_TARGET
+    KD_REC_TARGET, KD_REC_FEATURE, KD_REC_EXACT
+};
+enum { /* of functions of the coordinates */
+    KD_OPERATION_COORDINATE = 1, KD_OPERATION_CONSTANT, KD_OPERATION_ADD, KD_OPERATION_MULTIPLY,
+    KD_OPERATION_RECIPROCAL, KD_OPERATION_SIN, KD_OPERATION_EXP, KD_OPERATION_TANH, KD_OPERATIONS
 };
 enum { KD_FACTOR_COORDINATE = 1, KD_FACTOR_VALUE, KD_FACTOR_FIRST, KD_FACTOR_SECOND,
        KD_FACTOR_PARAMETER, KD_FACTOR_DATA };
 enum { KD_ROLE_POINTS = 1, KD_ROLE_REFERENCE, KD_ROLE_TEACHER, KD_ROLE_EXPECTED, KD_ROLE_DATA };
 enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64,
-       KD_MAX_EQUATIONS = 16, KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
+       KD_MAX_EQUATIONS = 16, KD_MAX_FEATURES = 128, KD_MAX_OPERATIONS = 256, KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
 
 /* Little-endian reads from any address, on any machine. */
 static inline uint32_t kd_u32(const uint8_t *p) {
@@ -102,6 +106,32 @@ typedef struct {
 } kd_table;
 kd_table kd_baseline_table(const kd_model *model, uint32_t role);
 
+/* Functions of the coordinates: each operation from earlier ones, or from coordinate a. */
+typedef struct {
+    uint32_t kind, a, b;
+    double value;
+} kd_operation;
+
+typedef struct {
+    const kd_operation *operations;
+    uint32_t count; /* 0: there are no such functions */
+} kd_program;
+
+/* What the first layer takes in place of the coordinates. */
+typedef struct {
+    double shift, scale;
+    uint32_t operation;
+} kd_feature;
+
+/* Where a function's values lie over a box of coordinates, and by how much half the difference of two
+ * float64 evaluations can err. */
+typedef struct {
+    double lower, upper, error;
+} kd_range;
+double kd_range_size(const kd_range *a); /* the largest magnitude */
+/* One range for each operation, from those of the coordinates. */
+void kd_bound_program(const kd_program *program, const kd_range *coordinates, kd_range *out);
+
 struct kd_plan {
     const kd_kernels *kernels;
     const char *isa;
@@ -110,7 +140,10 @@ struct kd_plan {
     uint32_t span; /* reals that a layer's neurons take for one point, each copy in whole vectors */
     kd_symmetry symmetry;
     struct { double shift, scale, lower, upper; } input[KD_MAX_INPUTS];
-    struct { double scale, shift; } output[KD_MAX_OUTPUTS];
+    struct { double scale, shift; uint32_t base, factor; } output[KD_MAX_OUTPUTS];
+    kd_program features, exact;
+    uint32_t fed; /* what the first layer takes: so many features, or the inputs */
+    const kd_feature *feature;
     kd_layer layer[KD_MAX_LAYERS];
 };
 
@@ -120,6 +153,12 @@ static inline uint32_t kd_padded(uint32_t n, uint32_t lanes) { return (n + lanes
 static inline uint32_t kd_tile_vectors(uint32_t width, uint32_t channels) {
     if (channels == 1) return width <= 64 ? 4 : 2;
     return channels < 4 ? 2 : 1;
+}
+
+/* Vectors of both buffers that the layers take turns with; what the functions of the coordinates need,
+ * [input][vector] and [operation][column], follows. */
+static inline size_t kd_buffer_vectors(const kd_plan *plan, uint32_t channels) {
+    return 2 * (size_t)plan->width * kd_tile_vectors(plan->width, channels) * channels;
 }
 
 /* Neurons per block: the largest divisor of n_out that the kernel can take, if one is at least

@@ -51,6 +51,7 @@ extern "C" {
     X(TENSOR, "a tensor's shape, offset or size is wrong")                                  \
     X(DTYPE, "a tensor's number format is not supported by this runtime")                   \
     X(LAYER, "the layers do not fit together")                                              \
+    X(MAP, "a function of the coordinates is malformed")                                    \
     X(SYMMETRY, "the network's symmetry contradicts itself or its layers")                  \
     X(RESIDUAL, "the equation refers to something that the file does not have")             \
     X(BASELINE, "the baseline tables do not fit the model")                                 \
@@ -71,7 +72,7 @@ KD_API const char *kd_version(void);                 /* "0.1.0" */
 typedef enum { KD_F32 = 1, KD_F64 = 2 } kd_precision;
 
 /* A checked view of a file: it points into `bytes`, which must outlive it, and owns nothing. */
-#define KD_RECORD_KINDS 14
+#define KD_RECORD_KINDS 16
 typedef struct {
     const uint8_t *bytes, *tensors, *baseline;
     size_t size;

@@ -9,9 +9,9 @@ enum { DTYPE_F32 = 1, DTYPE_F64 = 2, DTYPE_F16 = 3, DTYPE_I8 = 4 };
 /* Most records of a kind, and the bytes of a record that the kind uses; the rest is zero. */
 static const struct { uint16_t most, used; } limits[KD_RECORD_KINDS] = {
     {0, 0},                        {KD_MAX_INPUTS, 64}, {KD_MAX_OUTPUTS, 64}, {2 * KD_MAX_LAYERS + 5, 48},
-    {KD_MAX_INPUTS, 24},           {KD_MAX_LAYERS, 28}, {1, 64},              {KD_MAX_OUTPUTS, 24},
+    {KD_MAX_FEATURES, 28},           {KD_MAX_LAYERS, 28}, {1, 64},              {KD_MAX_OUTPUTS, 32},
     {KD_MAX_PAIRS, 16},            {64, 56},            {KD_MAX_EQUATIONS, 48}, {256, 64},
-    {5, 24},                       {16, 32}};
+    {5, 24},                       {16, 32},            {KD_MAX_OPERATIONS, 28}, {KD_MAX_OPERATIONS, 28}};
 
 static int all_zero(const uint8_t *from, const uint8_t *to) {
     for (; from < to; ++from)
@@ -80,8 +80,9 @@ static kd_status index_records(kd_model *m, const sections *s) {
         if (!all_zero(record + limits[kind].used, record + KD_RECORD_SIZE)) return KD_PADDING;
     }
     if (m->count[KD_REC_INPUT] == 0 || m->count[KD_REC_OUTPUT] == 0 || m->count[KD_REC_DENSE] == 0 ||
-        m->count[KD_REC_NORMALIZE] != m->count[KD_REC_INPUT] || m->count[KD_REC_AFFINE] != m->count[KD_REC_OUTPUT])
+        m->count[KD_REC_NORMALIZE] == 0 || m->count[KD_REC_AFFINE] != m->count[KD_REC_OUTPUT])
         return KD_RECORD;
+    if (m->count[KD_REC_FEATURE] == 0 && m->count[KD_REC_NORMALIZE] != m->count[KD_REC_INPUT]) return KD_RECORD;
     return KD_OK;
 }
 
@@ -139,9 +140,13 @@ static kd_status check_names(const kd_model *m) {
 static kd_status check_values(const kd_model *m) {
     uint32_t i;
     for (i = 0; i < m->count[KD_REC_INPUT]; ++i) {
-        const uint8_t *input = kd_record(m, KD_REC_INPUT, i), *normalize = kd_record(m, KD_REC_NORMALIZE, i);
-        const double lower = kd_f64(input + 48), upper = kd_f64(input + 56), scale = kd_f64(normalize + 16);
+        const uint8_t *input = kd_record(m, KD_REC_INPUT, i);
+        const double lower = kd_f64(input + 48), upper = kd_f64(input + 56);
         if (!kd_finite(lower) || !kd_finite(upper) || !(lower < upper)) return KD_VALUE;
+    }
+    for (i = 0; i < m->count[KD_REC_NORMALIZE]; ++i) {
+        const uint8_t *normalize = kd_record(m, KD_REC_NORMALIZE, i);
+        const double scale = kd_f64(normalize + 16);
         if (!kd_finite(kd_f64(normalize + 8)) || !kd_finite(scale) || scale == 0) return KD_VALUE;
     }
     for (i = 0; i < m->count[KD_REC_OUTPUT]; ++i) {
@@ -226,7 +231,7 @@ static int free_of_bias(const kd_symmetry *s, const tensor *bias) {
 static kd_status check_layers(const kd_model *m) {
     const kd_symmetry symmetry = kd_read_symmetry(m);
     const uint32_t layers = m->count[KD_REC_DENSE];
-    uint32_t width = m->count[KD_REC_INPUT], l, dtype = 0, next = next_tensor(m, 0, 0);
+    uint32_t width = m->count[KD_REC_NORMALIZE], l, dtype = 0, next = next_tensor(m, 0, 0);
     for (l = 0; l < layers; ++l) {
         const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
         const uint32_t activation = kd_u32(record + 8), n_in = kd_u32(record + 12), n_out = kd_u32(record + 16);
@@ -261,6 +266,39 @@ kd_stored_layer kd_stored(const kd_model *m, uint32_t l) {
     const kd_stored_layer layer = {kd_u32(record + 12) / fed, kd_u32(record + 16) / copies, kd_u32(record + 8), copies,
                                    fed < copies ? fed : copies, w.dtype == DTYPE_F64, w.data, b.data};
     return layer;
+}
+
+/* ---- functions of the coordinates ---- */
+
+static int valid_operation(const kd_model *m, const uint8_t *record, uint32_t index) {
+    const uint32_t kind = kd_u32(record + 16), a = kd_u32(record + 20), b = kd_u32(record + 24);
+    if (kind != KD_OPERATION_CONSTANT && kd_u64(record + 8) != 0) return 0;
+    switch (kind) {
+    case KD_OPERATION_COORDINATE: return a < m->count[KD_REC_INPUT] && b == 0;
+    case KD_OPERATION_CONSTANT: return a == 0 && b == 0;
+    case KD_OPERATION_ADD:
+    case KD_OPERATION_MULTIPLY: return a < index && b < index;
+    default: return kind > 0 && kind < KD_OPERATIONS && a < index && b == 0;
+    }
+}
+
+/* The operations of one kind of record, and the `results` indices of them, from byte 24 on, that each
+ * of the `owner` records has. */
+static kd_status check_map(const kd_model *m, int kind, int owner, uint32_t results) {
+    const uint32_t count = m->count[kind];
+    uint32_t k, r;
+    for (k = 0; k < count; ++k) {
+        const uint8_t *record = kd_record(m, kind, k);
+        if (!kd_finite(kd_f64(record + 8))) return KD_VALUE;
+        if (!valid_operation(m, record, k)) return KD_MAP;
+    }
+    for (k = 0; k < m->count[owner]; ++k)
+        for (r = 0; r < results; ++r) {
+            const uint32_t operation = kd_u32(kd_record(m, owner, k) + 24 + 4 * r);
+            if (count == 0 && operation != 0) return KD_PADDING;
+            if (count != 0 && operation >= count) return KD_MAP;
+        }
+    return KD_OK;
 }
 
 /* ---- the equations ---- */
@@ -356,6 +394,8 @@ kd_status kd_load(kd_model *m, const void *bytes, size_t size) {
     if ((status = check_tensors(m, &s)) != KD_OK) return status;
     if ((status = kd_check_symmetry(m)) != KD_OK) return status;
     if ((status = check_layers(m)) != KD_OK) return status;
+    if ((status = check_map(m, KD_REC_FEATURE, KD_REC_NORMALIZE, 1)) != KD_OK) return status;
+    if ((status = check_map(m, KD_REC_EXACT, KD_REC_AFFINE, 2)) != KD_OK) return status;
     if ((status = check_baseline(m, &data_columns)) != KD_OK) return status;
     return check_equations(m, data_columns);
 }

@@ -18,8 +18,14 @@ static size_t padded_out(const kd_stored_layer *layer, kd_precision precision) {
     return kd_padded(layer->n_out, (uint32_t)(KD_ALIGN / item_size(precision)));
 }
 
+static size_t maps_size(const kd_model *model) {
+    const size_t operations = (size_t)model->count[KD_REC_FEATURE] + model->count[KD_REC_EXACT];
+    if (operations == 0) return 0;
+    return aligned(operations * sizeof(kd_operation)) + aligned(model->count[KD_REC_NORMALIZE] * sizeof(kd_feature));
+}
+
 size_t kd_plan_size(const kd_model *model, kd_precision precision) {
-    size_t size = aligned(sizeof(kd_plan));
+    size_t size = aligned(sizeof(kd_plan)) + maps_size(model);
     uint32_t l;
     for (l = 0; l < model->count[KD_REC_DENSE]; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
@@ -67,7 +73,7 @@ static void pack_single(const kd_stored_layer *from, uint32_t set, uint32_t padd
     }
 }
 
-static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static uint32_t wider(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* Packs layer l at `at`; returns where the next one goes. */
 static uint8_t *plan_layer(kd_plan *plan, const kd_model *model, uint32_t l, uint8_t *at) {
@@ -87,8 +93,8 @@ static uint8_t *plan_layer(kd_plan *plan, const kd_model *model, uint32_t l, uin
         pack_single(&from, set, padded, plan->precision, single, bias);
     }
     layer->weight = at, layer->single = single, layer->bias = bias;
-    plan->width = larger(plan->width, from.copies * from.n_out);
-    plan->span = larger(plan->span, from.copies * padded);
+    plan->width = wider(plan->width, from.copies * from.n_out);
+    plan->span = wider(plan->span, from.copies * padded);
     return bias + from.sets * room;
 }
 
@@ -108,12 +114,43 @@ static void read_scaling(kd_plan *plan, const kd_model *model) {
         const double lower = kd_f64(input + 48), upper = kd_f64(input + 56), slack = 1e-6 * (upper - lower);
         plan->input[i].lower = bound(lower - slack, plan->precision);
         plan->input[i].upper = bound(upper + slack, plan->precision);
+        if (model->count[KD_REC_FEATURE] > 0) continue; /* what is normalized then are these */
         plan->input[i].shift = kd_f64(normalize + 8), plan->input[i].scale = kd_f64(normalize + 16);
     }
     for (i = 0; i < plan->outputs; ++i) {
         const uint8_t *affine = kd_record(model, KD_REC_AFFINE, i);
         plan->output[i].scale = kd_f64(affine + 8), plan->output[i].shift = kd_f64(affine + 16);
+        plan->output[i].base = kd_u32(affine + 24), plan->output[i].factor = kd_u32(affine + 28);
     }
+}
+
+static kd_program read_program(const kd_model *model, int kind, kd_operation *to) {
+    const kd_program program = {to, model->count[kind]};
+    uint32_t k;
+    for (k = 0; k < program.count; ++k, ++to) {
+        const uint8_t *record = kd_record(model, kind, k);
+        to->kind = kd_u32(record + 16), to->a = kd_u32(record + 20), to->b = kd_u32(record + 24);
+        to->value = kd_f64(record + 8);
+    }
+    return program;
+}
+
+/* The functions of the coordinates, written to `at`; returns where the layers go. */
+static uint8_t *read_maps(kd_plan *plan, const kd_model *model, uint8_t *at) {
+    kd_operation *const operations = (kd_operation *)(void *)at;
+    kd_feature *feature;
+    uint32_t f;
+    plan->features = read_program(model, KD_REC_FEATURE, operations);
+    plan->exact = read_program(model, KD_REC_EXACT, operations + plan->features.count);
+    plan->fed = model->count[KD_REC_NORMALIZE];
+    feature = (kd_feature *)(void *)(at + aligned((plan->features.count + plan->exact.count) * sizeof(kd_operation)));
+    plan->feature = feature;
+    for (f = 0; plan->features.count > 0 && f < plan->fed; ++f, ++feature) {
+        const uint8_t *record = kd_record(model, KD_REC_NORMALIZE, f);
+        feature->shift = kd_f64(record + 8), feature->scale = kd_f64(record + 16);
+        feature->operation = kd_u32(record + 24);
+    }
+    return at + maps_size(model);
 }
 
 kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precision, const char *isa_name,
@@ -133,9 +170,9 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
     plan->inputs = kd_input_count(model), plan->outputs = kd_output_count(model);
     plan->layers = model->count[KD_REC_DENSE];
     plan->symmetry = kd_read_symmetry(model);
-    plan->width = plan->span = plan->symmetry.order * plan->inputs;
     read_scaling(plan, model);
-    next = (uint8_t *)memory + aligned(sizeof(kd_plan));
+    next = read_maps(plan, model, (uint8_t *)memory + aligned(sizeof(kd_plan)));
+    plan->width = plan->span = plan->symmetry.order * plan->fed;
     for (l = 0; l < plan->layers; ++l) next = plan_layer(plan, model, l, next);
     *out = plan;
     return KD_OK;

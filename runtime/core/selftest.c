@@ -8,6 +8,7 @@ typedef struct {
     float *narrow_x, *narrow_y;            /* what a KD_F32 plan reads and writes */
     double *x, *y, *data, *residual;       /* y: values, or jets (channels, points, outputs) */
     double *size, *error, *fed, *fed_error; /* of a layer's outputs and inputs; see rounding_bound */
+    kd_range *coordinate, *ranges;         /* of the inputs, and of functions of them */
 } replay;
 
 typedef struct {
@@ -38,6 +39,8 @@ static replay lay_out(const kd_plan *plan, const kd_model *model, room *r) {
     a.residual = take_doubles(r, (size_t)TILE * kd_equation_count(model));
     a.size = take_doubles(r, plan->width), a.error = take_doubles(r, plan->width);
     a.fed = take_doubles(r, plan->width), a.fed_error = take_doubles(r, plan->width);
+    a.coordinate = (kd_range *)take(r, plan->inputs * sizeof(kd_range));
+    a.ranges = (kd_range *)take(r, ((size_t)plan->features.count + plan->exact.count) * sizeof(kd_range));
     return a;
 }
 
@@ -98,22 +101,51 @@ static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, repla
     for (o = 0; o < layer->n_out; ++o) a->fed[o] = a->size[o], a->fed_error[o] = a->error[o];
 }
 
-/* An input of any copy: the largest of those that the symmetry puts in its place. */
-static void bound_inputs(const kd_plan *plan, const kd_table *points, replay *a) {
-    uint32_t i, g;
+/* The least and the largest value of every input. */
+static void bound_coordinates(const kd_plan *plan, const kd_table *points, replay *a) {
+    uint32_t i;
     size_t k;
     for (i = 0; i < plan->inputs; ++i) {
-        a->error[i] = 0;
-        for (k = i; k < points->rows * points->cols; k += points->cols)
-            a->error[i] = larger(a->error[i], magnitude(kd_f64(points->data + 8 * k)));
+        kd_range *const range = &a->coordinate[i];
+        range->lower = range->upper = kd_f64(points->data + 8 * i), range->error = 0;
+        for (k = i; k < points->rows * points->cols; k += points->cols) {
+            range->upper = larger(range->upper, kd_f64(points->data + 8 * k));
+            range->lower = -larger(-range->lower, -kd_f64(points->data + 8 * k));
+        }
     }
+}
+
+static void bound_features(const kd_plan *plan, replay *a) {
+    uint32_t f;
+    kd_bound_program(&plan->features, a->coordinate, a->ranges);
+    for (f = 0; f < plan->fed; ++f) {
+        const kd_feature *const feature = &plan->feature[f];
+        const kd_range *const range = &a->ranges[feature->operation];
+        const double scale = magnitude(feature->scale);
+        a->fed[f] = (kd_range_size(range) + magnitude(feature->shift)) * scale;
+        a->fed_error[f] = scale * range->error + accumulated(3) * a->fed[f];
+    }
+}
+
+/* An input of any copy: the largest of those that the symmetry puts in its place. */
+static void bound_inputs(const kd_plan *plan, replay *a) {
+    uint32_t i, g;
     for (i = 0; i < plan->inputs; ++i) {
         a->fed[i] = 0;
         for (g = 0; g < plan->symmetry.order; ++g)
-            a->fed[i] = larger(a->fed[i], a->error[plan->symmetry.source[g][i]]);
+            a->fed[i] = larger(a->fed[i], kd_range_size(&a->coordinate[plan->symmetry.source[g][i]]));
         a->fed[i] = (a->fed[i] + magnitude(plan->input[i].shift)) * magnitude(plan->input[i].scale);
         a->fed_error[i] = accumulated(3) * a->fed[i];
     }
+}
+
+/* Of base + factor u, from the size and the error of u. */
+static double imposed_error(const kd_plan *plan, uint32_t output, double size, double error, const replay *a) {
+    const kd_range *const base = &a->ranges[plan->output[output].base];
+    const kd_range *const factor = &a->ranges[plan->output[output].factor];
+    const double scale = kd_range_size(factor);
+    return base->error + scale * error + factor->error * (size + error) +
+           accumulated(3) * (kd_range_size(base) + scale * size);
 }
 
 /* Forward error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002,
@@ -122,14 +154,18 @@ static void bound_inputs(const kd_plan *plan, const kd_table *points, replay *a)
 static double rounding_bound(const kd_plan *plan, const kd_model *model, const kd_table *points, replay *a) {
     double bound = 0;
     uint32_t i, l;
-    bound_inputs(plan, points, a);
+    bound_coordinates(plan, points, a);
+    if (plan->features.count > 0) bound_features(plan, a);
+    else bound_inputs(plan, a);
     for (l = 0; l < plan->layers; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
         bound_layer(&layer, l == 0 ? 1 : plan->symmetry.order, a);
     }
+    if (plan->exact.count > 0) kd_bound_program(&plan->exact, a->coordinate, a->ranges);
     for (i = 0; i < plan->outputs; ++i) {
         const double scale = magnitude(plan->output[i].scale), shift = magnitude(plan->output[i].shift);
-        bound = larger(bound, 2 * (scale * a->fed_error[i] + accumulated(3) * (scale * a->fed[i] + shift)));
+        const double size = scale * a->fed[i] + shift, error = scale * a->fed_error[i] + accumulated(3) * size;
+        bound = larger(bound, 2 * (plan->exact.count > 0 ? imposed_error(plan, i, size, error, a) : error));
     }
     return bound;
 }
@@ -240,6 +276,8 @@ static kd_status run_replay(const kd_plan *plan, const kd_model *model, replay *
 static int made_from(const kd_plan *plan, const kd_model *model) {
     uint32_t l;
     if (plan->layers != model->count[KD_REC_DENSE] || plan->inputs != kd_input_count(model)) return 0;
+    if (plan->features.count != model->count[KD_REC_FEATURE] || plan->exact.count != model->count[KD_REC_EXACT])
+        return 0;
     for (l = 0; l < plan->layers; ++l) {
         const kd_stored_layer layer = kd_stored(model, l);
         if (plan->layer[l].n_in != layer.n_in || plan->layer[l].n_out != layer.n_out) return 0;

@@ -80,6 +80,7 @@ kd_status kd_check_symmetry(const kd_model *m) {
     kd_status status;
     uint32_t j;
     if (m->count[KD_REC_SYMMETRY] == 0) return KD_OK;
+    if (m->count[KD_REC_FEATURE] != 0 || m->count[KD_REC_EXACT] != 0) return KD_SYMMETRY;
     if ((status = check_ranges(kd_record(m, KD_REC_SYMMETRY, 0), inputs, outputs)) != KD_OK) return status;
     s = kd_read_symmetry(m);
     if (m->count[KD_REC_DENSE] < 2 || !is_group(m, &s)) return KD_SYMMETRY;

@@ -148,7 +148,7 @@ def _check_partners(problems: Problems, records: Records) -> None:
             "RECORD",
             f"{len(records[kind])} {kind.name} records, the cap is {cap}",
         )
-    for kind in (Kind.INPUT, Kind.OUTPUT, Kind.DENSE):
+    for kind in (Kind.INPUT, Kind.OUTPUT, Kind.NORMALIZE, Kind.DENSE):
         problems.require(len(records[kind]) > 0, "RECORD", f"the program has no {kind.name} record")
     partners = [(Kind.AFFINE, Kind.OUTPUT)]
     if not records[Kind.FEATURE]:

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._model_file import ModelFile
+from ._ranges import coordinate_ranges, result_ranges
+
+Array = NDArray[np.float64]
 
 _UNIT = np.finfo(np.float64).eps / 2
 _ACTIVATION_ULPS = 8.0  # of an elementary function; libm and the core stay below 4
@@ -29,15 +32,11 @@ def float64_bound(file: ModelFile, points: NDArray[np.float64]) -> float:
     hence the factor 2. Any summation order; fused or separate multiply and add. Tied layers may be
     evaluated in the Walsh-Hadamard basis: there the terms between hidden layers add up to at most
     as many times $|W| a + |b|$ as there are copies, if `a` is the same in all of them, as it is
-    from the largest input that the symmetry puts in a place.
+    from the largest input that the symmetry puts in a place. Functions of the coordinates bring
+    errors of their own (`_ranges`).
     """
-    largest = np.abs(points).max(axis=0)
-    copies = 1
-    if file.symmetry is not None:
-        copies = file.symmetry.order
-        largest = np.max([largest[list(g.order)] for g in file.symmetry.elements()], axis=0)
-    a = (largest + np.abs(file.input_shift)) * np.abs(file.input_scale)
-    e = _gamma(3) * a
+    a, e = _inputs(file, points)
+    copies = file.symmetry.order if file.symmetry is not None else 1
     for index, layer in enumerate(file.layers):
         spread = copies if 0 < index < len(file.layers) - 1 else 1
         weight = np.abs(layer.weight.astype(np.float64))
@@ -49,4 +48,30 @@ def float64_bound(file: ModelFile, points: NDArray[np.float64]) -> float:
         if layer.activation == "sigmoid":
             a = np.ones_like(s)
     scale, shift = np.abs(file.output_scale), np.abs(file.output_shift)
-    return float(2 * np.max(scale * e + _gamma(3) * (scale * a + shift)))
+    size = scale * a + shift
+    return float(2 * np.max(_imposed(file, points, size, scale * e + _gamma(3) * size)))
+
+
+def _inputs(file: ModelFile, points: NDArray[np.float64]) -> tuple[Array, Array]:
+    """Magnitude and error of what the first layer takes."""
+    scale = np.abs(file.input_scale)
+    if file.features is not None:
+        ranges = result_ranges(file.features, coordinate_ranges(points))
+        a = (np.array([r.size for r in ranges]) + np.abs(file.input_shift)) * scale
+        return a, scale * np.array([r.error for r in ranges]) + _gamma(3) * a
+    largest = np.abs(points).max(axis=0)
+    if file.symmetry is not None:
+        largest = np.max([largest[list(g.order)] for g in file.symmetry.elements()], axis=0)
+    a = (largest + np.abs(file.input_shift)) * scale
+    return a, _gamma(3) * a
+
+
+def _imposed(file: ModelFile, points: NDArray[np.float64], size: Array, error: Array) -> Array:
+    """Error of base + factor u, from the size and the error of u."""
+    if file.exact is None:
+        return error
+    ranges, m = result_ranges(file.exact, coordinate_ranges(points)), len(size)
+    sizes, errors = np.array([[r.size, r.error] for r in ranges]).T
+    product = errors[:m] + sizes[m:] * error + errors[m:] * (size + error)
+    imposed: Array = product + _gamma(3) * (sizes[:m] + sizes[m:] * size)
+    return imposed

@@ -87,6 +87,16 @@ def mapped_model(features=True, exact=True, hidden=(5, 5), outputs=1, **options)
     return replace(file, exact=walls(outputs)) if exact else file
 
 
+def tiny_mapped():
+    """The smallest file with both: features (t, x t), and the condition x + t u."""
+    p, q = Program(), Program()
+    features = p.map(p.x(1), p.times(p.x(0), 0))
+    x, t = q.x(0), q.x(1)
+    return replace(
+        bare_model(sizes=(2, 1, 1)), features=features, exact=q.map(x, t), targets=(), card={}
+    )
+
+
 def mapped_sample(features=True, exact=True, **options):
     """`mapped_model` with Burgers' equation and a baseline."""
     return replace(
