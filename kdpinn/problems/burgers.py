@@ -78,7 +78,7 @@ RECIPES = {
     ),
     "best": Recipe(
         teacher=(20, 20, 20, 20),
-        students=((10, 10, 10), (20, 20, 20)),
+        students=((6, 6, 6), (8, 8, 8), (10, 10, 10), (14, 14, 14), (20, 20, 20)),
         training=Training(
             points=4000, iterations=9000, last_iterations=3000, last_points=8000, check_every=100
         ),

@@ -119,3 +119,25 @@ def test_network_of_the_option_learns_price_over_spot():
     assert exact is not None
     x = np.array([[0.0, 0.3], [120.0, 0.7]])
     assert np.array_equal(exact(x), [[0.0, 0.0], [0.0, 120.0]])
+
+
+def test_heat_holds_its_initial_and_border_values_exactly():
+    """u = base + factor * network: the base is u there, and the factor vanishes."""
+    _, exact = HEAT.maps()
+    assert exact is not None
+    x = HEAT.domain.grid((7, 7, 5))
+    base, factor = exact(x).T
+    held = (x[:, 2] == 0) | np.any((x[:, :2] == 0) | (x[:, :2] == 1), axis=1)
+    # The modes at a border are sines of up to 3 pi, each rounded.
+    assert np.all(abs(base - HEAT.reference_at(x)[:, 0])[held] <= 16 * np.pi * EPS)
+    assert np.all(factor[held] == 0)
+    assert np.all(factor[~held] > 0)
+
+
+def test_network_of_the_vortex_is_periodic():
+    features, _ = VORTEX.maps()
+    assert features is not None
+    here = np.array([[0.0, 1.0, 0.5], [0.3, 0.0, 0.5]])
+    there = here + [[2 * np.pi, 0, 0], [0, 2 * np.pi, 0]]
+    # 2 pi itself is rounded by up to 4 eps.
+    assert np.all(abs(features(here) - features(there)) <= 16 * EPS)
