@@ -96,8 +96,8 @@ RECIPES = {
         training=Training(
             points=2500,
             condition_points=200,
-            iterations=5000,
-            last_iterations=1500,
+            iterations=7000,
+            last_iterations=2500,
             last_points=4000,
             check_every=250,
         ),

@@ -138,6 +138,6 @@ def test_network_of_the_vortex_is_periodic():
     features, _ = VORTEX.maps()
     assert features is not None
     here = np.array([[0.0, 1.0, 0.5], [0.3, 0.0, 0.5]])
-    there = here + [[2 * np.pi, 0, 0], [0, 2 * np.pi, 0]]
+    there = here + np.array([[2 * np.pi, 0, 0], [0, 2 * np.pi, 0]])
     # 2 pi itself is rounded by up to 4 eps.
     assert np.all(abs(features(here) - features(there)) <= 16 * EPS)
