@@ -85,8 +85,11 @@ def check_onnx(
     return tuple(_deviation(n, a, expected[n]) for n, a in zip(names, arrays, strict=True))
 
 
-def open_session(graph: bytes, threads: int = 1) -> Any:
-    """An onnxruntime session on the CPU with `threads` threads and all optimizations."""
+def open_session(graph: bytes | str, threads: int = 1) -> Any:
+    """An onnxruntime session on the CPU with `threads` threads and all optimizations.
+
+    graph: the file's bytes, or its path where weights lie in a file beside it.
+    """
     import onnxruntime  # 0.1 s to import; only this target needs it
 
     options = onnxruntime.SessionOptions()
