@@ -28,6 +28,7 @@ from kdpinn.teacher import (
     train_on_equation,
 )
 from kdpinn.team import ALONE, Team
+from kdpinn.teachers.protocol import Teacher
 from kdpinn.train import Judge, Settings, Trained, train
 
 # A student starts from other random numbers than the teacher of the same seed.
@@ -68,7 +69,7 @@ class Distilled:
 def distill(
     problem: Problem,
     recipe: Recipe,
-    teacher: Field,
+    teacher: Teacher,
     hidden: tuple[int, ...],
     out_dir: Path | None = None,
     seed: int | None = None,
@@ -79,6 +80,7 @@ def distill(
     """Distill the teacher into a student.
 
     Args:
+        teacher: anything that teaches (`kdpinn.teachers`), not only a field of this package.
         hidden: widths of the student's hidden layers.
         out_dir: takes `student-<hidden>.*`: checkpoints, logs and fields; None for none.
         seed: of initialization and points; the recipe's if None.
@@ -90,13 +92,13 @@ def distill(
     title = f"student-{'-'.join(map(str, hidden))}"
     settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console)
     settings = replace(settings, check_every=recipe.distillation.check_every)
-    student = teacher.like(hidden, torch.Generator().manual_seed(seed))
+    student = new_student(problem, recipe, teacher, hidden, seed)
     matched = match(problem, recipe, teacher, student, settings)
     return fine_tuned(problem, recipe, teacher, matched, settings)
 
 
 def fine_tuned(
-    problem: Problem, recipe: Recipe, teacher: Field, matched: Trained, settings: Settings
+    problem: Problem, recipe: Recipe, teacher: Teacher, matched: Trained, settings: Settings
 ) -> Distilled:
     """Stage 3 for a student that was matched under `settings`, and the files of the outcome."""
     judge = judge_of_harm(problem, recipe, teacher, settings.seed)
@@ -153,14 +155,35 @@ def scratch_training(recipe: Recipe) -> Training:
     )
 
 
+def new_student(
+    problem: Problem, recipe: Recipe, teacher: Teacher, hidden: tuple[int, ...], seed: int
+) -> Field:
+    """An untrained student, its outputs in units of the teacher's values.
+
+    Of a field of this very problem it takes over activation and normalization. Exact conditions
+    leave the outputs as they are: the network is only a part of the field there.
+    """
+    if isinstance(teacher, Field) and teacher.problem == problem.name:
+        return teacher.like(hidden, torch.Generator().manual_seed(seed))
+    field = new_field(problem, hidden, recipe.activation, seed)
+    if field.exact is not None:
+        return field
+    at = matching_points(problem.domain, teacher, recipe.distillation.points, seed)
+    values = torch.from_numpy(teacher.values(at.points.numpy()))
+    deviation = values.std(0)
+    scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+    return replace(field, output_shift=values.mean(0), output_scale=scale)
+
+
 def match(
-    problem: Problem, recipe: Recipe, teacher: Field, student: Field, settings: Settings
+    problem: Problem, recipe: Recipe, teacher: Teacher, student: Field, settings: Settings
 ) -> Trained:
     """Stage 2: fit the student to the teacher on fixed, importance-weighted points."""
     budget = recipe.distillation
     at = matching_points(problem.domain, teacher, budget.points, settings.seed)
     objective = LeastSquares(student, matching_terms(problem, teacher, at, budget))
-    aside = matching_points(problem.domain, teacher, budget.points, settings.seed + HELD_OUT_SEED)
+    seed = settings.seed + HELD_OUT_SEED
+    aside = matching_points(problem.domain, teacher, budget.points, seed, held_out=True)
     judge = Judge(
         held_out=LeastSquares(student, [value_term(teacher, aside, budget.sigma)]),
         error=error_against(problem, teacher),

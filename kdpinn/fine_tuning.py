@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from kdpinn.field import Field
 from kdpinn.losses import LeastSquares, Term
-from kdpinn.matching import matching_points, value_term
+from kdpinn.matching import matching_points, on_slices, value_term
 from kdpinn.optimizers import SSBroyden
 from kdpinn.physics import adaptive_points, condition_terms, equation_term, held_out
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe
 from kdpinn.stages import Stage
 from kdpinn.teacher import CONDITION_SEED, DRAW_SEED, HELD_OUT_SEED, error_against_reference
+from kdpinn.teachers.protocol import Scattered, Sliced, Teacher
 from kdpinn.train import Judge, Settings, Trained, train
 
 
@@ -48,7 +50,7 @@ class Judged:
 
 
 def tune(
-    problem: Problem, recipe: Recipe, teacher: Field, student: Field, settings: Settings
+    problem: Problem, recipe: Recipe, teacher: Teacher, student: Field, settings: Settings
 ) -> Trained:
     """Stage 3: equation, conditions and the teacher's values together, each worth 1 at first."""
     budget, training, seed = recipe.distillation, recipe.training, settings.seed
@@ -76,12 +78,19 @@ def tune(
     return train(student, [stage], lambda field, stage, draw: objective, judge, settings)
 
 
-def error_against(problem: Problem, teacher: Field) -> Callable[[Field], float]:
-    """Relative L2 error on the evaluation grid: against the reference, or else the teacher."""
+def error_against(problem: Problem, teacher: Teacher) -> Callable[[Field], float]:
+    """Relative L2 error on the evaluation grid: against the reference, or else the teacher.
+
+    A teacher that knows its fields at some points only judges there.
+    """
     known = error_against_reference(problem)
     if known is not None:
         return known
     points = problem.evaluation_points()
+    if isinstance(teacher, Scattered):
+        points = teacher.part(held_out=True)[0]
+    elif isinstance(teacher, Sliced):
+        points = on_slices(problem.domain, torch.tensor(points), teacher.slices).numpy()
     values = teacher.values(points)
     norm = float(np.linalg.norm(values))
     return lambda field: float(np.linalg.norm(field.values(points) - values)) / (norm or 1.0)
@@ -111,7 +120,7 @@ def _held_out(problem: Problem, recipe: Recipe, field: Field, seed: int) -> Leas
 
 
 def judge_of_harm(
-    problem: Problem, recipe: Recipe, teacher: Field, seed: int
+    problem: Problem, recipe: Recipe, teacher: Teacher, seed: int
 ) -> Callable[[Field], Judged]:
     """Judges students by held-out residual and error."""
     error = error_against(problem, teacher)

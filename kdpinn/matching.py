@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,8 @@ from kdpinn.physics import equation_term
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Distillation
 from kdpinn.sampling import interior
+from kdpinn.teachers.protocol import Scattered, Sliced, Smooth, Teacher, Uncertain
+from kdpinn.teachers.steepness import gradients
 
 POOL_FACTOR = 16
 STEEPEST = 16.0
@@ -32,7 +35,10 @@ class MatchingPoints:
 
 
 def gaussian_kl(
-    teacher: Tensor, student: Tensor, sigma_teacher: float, sigma_student: float
+    teacher: Tensor,
+    student: Tensor,
+    sigma_teacher: float | Tensor,
+    sigma_student: float | Tensor,
 ) -> Tensor:
     r"""Kullback-Leibler divergence of N(student, sigma_S^2) from N(teacher, sigma_T^2), pointwise.
 
@@ -42,14 +48,18 @@ def gaussian_kl(
 
     Args:
         teacher, student: means, of one shape.
-        sigma_teacher, sigma_student: standard deviations > 0, in the unit of the means.
+        sigma_teacher, sigma_student: standard deviations > 0, in the unit of the means: numbers,
+            or a tensor of the means' shape.
     Source: Kullback & Leibler, Ann. Math. Stat. 22 (1951) 79-86, DOI 10.1214/aoms/1177729694.
     """
+    ratio = sigma_student / sigma_teacher
     spread = (sigma_teacher**2 + (teacher - student) ** 2) / (2 * sigma_student**2)
-    return spread + math.log(sigma_student / sigma_teacher) - 0.5
+    return spread + torch.log(torch.as_tensor(ratio, dtype=teacher.dtype)) - 0.5
 
 
-def matching_points(box: Box, teacher: Field, n: int, seed: int) -> MatchingPoints:
+def matching_points(
+    box: Box, teacher: Teacher, n: int, seed: int, *, held_out: bool = False
+) -> MatchingPoints:
     """Half of the points fill the box evenly, half lie where the teacher is steep.
 
     The second half is drawn with a density w / mean w, w = min(|grad u|, 16 mean|grad u|), out of
@@ -57,48 +67,92 @@ def matching_points(box: Box, teacher: Field, n: int, seed: int) -> MatchingPoin
     the points back to uniform.
 
     Args:
-        teacher: |grad u| is taken in normalized coordinates and outputs.
+        teacher: |grad u| is taken in normalized coordinates and outputs. One that knows its fields
+            at some values of a coordinate gets points there; one that knows them at points of its
+            own, those.
+        held_out: whether the points are for judging: samples are split once and for all.
     Returns:
-        n points.
+        n points, or the teacher's own.
     """
-    even = interior(box, max(n - n // 2, 2), seed=seed)
-    pool = interior(box, POOL_FACTOR * n, seed=seed + 1)
-    slope = _slope(box, teacher, pool)
+    if isinstance(teacher, Scattered):
+        own, weights = teacher.part(held_out)
+        return MatchingPoints(torch.tensor(own), torch.tensor(weights))
+    slices = teacher.slices if isinstance(teacher, Sliced) else {}
+    even = on_slices(box, interior(box, max(n - n // 2, 2), seed=seed), slices)
+    pool = on_slices(box, interior(box, POOL_FACTOR * n, seed=seed + 1), slices)
+    size = _sizes(teacher, pool)
+    slope = _slope(box, teacher, pool, size)
     steepest = STEEPEST * slope.mean()
-    weights = slope.clamp(max=steepest)
-    unit = weights.mean()
+    weight = slope.clamp(max=steepest)
+    unit = weight.mean()
     if unit == 0:
-        return MatchingPoints(interior(box, n, seed=seed), torch.ones(n, dtype=slope.dtype))
-    drawn = pool[_systematic(weights, n // 2, torch.Generator().manual_seed(seed + 2))]
+        uniform = on_slices(box, interior(box, n, seed=seed), slices)
+        return MatchingPoints(uniform, torch.ones(n, dtype=slope.dtype))
+    drawn = pool[_systematic(weight, n // 2, torch.Generator().manual_seed(seed + 2))]
     points = torch.cat([even, drawn])
-    density = 0.5 + 0.5 * _slope(box, teacher, points).clamp(max=steepest) / unit
+    density = 0.5 + 0.5 * _slope(box, teacher, points, size).clamp(max=steepest) / unit
     return MatchingPoints(points, 1 / density)
 
 
+def on_slices(box: Box, points: Tensor, slices: Mapping[str, tuple[float, ...]]) -> Tensor:
+    """The points with the coordinates in `slices` moved to its values, each as often as others."""
+    if not slices:
+        return points
+    moved = points.clone()
+    unit = box.to_unit(points.numpy())
+    for name, values in slices.items():
+        column = box.index(name)
+        turn = np.minimum((unit[:, column] * len(values)).astype(int), len(values) - 1)
+        moved[:, column] = torch.from_numpy(np.array(values)[turn])
+    return moved
+
+
 def value_term(
-    teacher: Field, at: MatchingPoints, sigma: float, spec: JetSpec | None = None
+    teacher: Teacher, at: MatchingPoints, sigma: float, spec: JetSpec | None = None
 ) -> Term:
-    """The Kullback-Leibler term: mean of sum over outputs of (u_T - u_S)^2 / (2 sigma^2).
+    """The Kullback-Leibler term: mean of sum over outputs of (u_T - u_S)^2 / (2 sigma_S^2).
+
+    sigma_S is `sigma`, times `relative_sigma` of the teacher's spread where it knows one.
 
     Args:
         sigma: in units of each output's root mean square.
         spec: of the other terms on these points, to share their pass; values alone if None.
     """
     values = JetSpec(at.points.shape[1], 0)
-    target = _jets(teacher, at.points, values)[0]
+    target = _values(teacher, at.points)
     scale = math.sqrt(2) * sigma * _rms(target)
+    if isinstance(teacher, Uncertain):
+        scale = scale * relative_sigma(torch.from_numpy(teacher.spread(at.points.numpy())))
     return _term("values", at, spec or values, lambda c, _: (c[0] - target) / scale, 1.0)
 
 
+def relative_sigma(spread: Tensor) -> Tensor:
+    """sigma_S of the student, relative: sqrt((1 + s^2 / mean s^2) / 2) with s the teacher's spread.
+
+    Where the teacher is as unsure as on average, 1; where it is certain, no less than 1 / sqrt 2:
+    members that agree by chance do not decide alone. See docs/derivations/kullback_leibler.md.
+
+    Args:
+        spread: (N, m), >= 0.
+    Returns:
+        (N, m); 1 for an output without any spread.
+    """
+    mean = spread.square().mean(0)
+    share = spread.square() / torch.where(mean > 0, mean, torch.ones_like(mean))
+    return torch.where(mean > 0, ((1 + share) / 2).sqrt(), torch.ones_like(share))
+
+
 def matching_terms(
-    problem: Problem, teacher: Field, at: MatchingPoints, distillation: Distillation
+    problem: Problem, teacher: Teacher, at: MatchingPoints, distillation: Distillation
 ) -> list[Term]:
     """Values, and derivatives and the equation's residual where the recipe gives them weight.
 
     All derivatives are in units of the teacher's own root mean square of that derivative, so that
     the weights compare relative errors; the residual is in units of the root mean square of the
-    teacher's largest first derivative.
+    teacher's largest first derivative. A teacher without derivatives teaches by its values alone.
     """
+    if not isinstance(teacher, Smooth):
+        return [value_term(teacher, at, distillation.sigma)]
     d = at.points.shape[1]
     pairs = tuple((i, i) for i in range(d)) if distillation.second_weight else ()
     spec = JetSpec(d, 2 if pairs else 1 if distillation.first_weight else 0, pairs)
@@ -117,12 +171,13 @@ def matching_terms(
     return terms
 
 
-def _residual_term(problem: Problem, teacher: Field, at: MatchingPoints, weight: float) -> Term:
+def _residual_term(problem: Problem, teacher: Smooth, at: MatchingPoints, weight: float) -> Term:
     equation = equation_term(problem, at.points)
     first = _jets(teacher, at.points, JetSpec(at.points.shape[1], 1))[1:]
     scale = float(first.square().mean(1).max().sqrt())
     with torch.no_grad():
-        unknown = teacher.split(teacher.theta)[1]
+        none = torch.zeros(0, dtype=torch.float64)
+        unknown = teacher.split(teacher.theta)[1] if isinstance(teacher, Field) else none
         target = equation.residual(teacher.jets(at.points, equation.spec), unknown)
 
     def residual(channels: Tensor, _: Tensor) -> Tensor:
@@ -132,7 +187,7 @@ def _residual_term(problem: Problem, teacher: Field, at: MatchingPoints, weight:
 
 
 def _difference(
-    teacher: Field, points: Tensor, spec: JetSpec, channels: slice
+    teacher: Smooth, points: Tensor, spec: JetSpec, channels: slice
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Student minus teacher in some channels, each over the teacher's root mean square."""
     target = _jets(teacher, points, spec)[channels]
@@ -161,9 +216,13 @@ def _term(
     )
 
 
-def _jets(field: Field, points: Tensor, spec: JetSpec) -> Tensor:
+def _jets(teacher: Smooth, points: Tensor, spec: JetSpec) -> Tensor:
     with torch.no_grad():
-        return field.jets(points, spec)
+        return teacher.jets(points, spec)
+
+
+def _values(teacher: Teacher, points: Tensor) -> Tensor:
+    return torch.from_numpy(teacher.values(points.numpy()))
 
 
 def _rms(values: Tensor) -> Tensor:
@@ -172,10 +231,17 @@ def _rms(values: Tensor) -> Tensor:
     return torch.where(rms > 0, rms, torch.ones_like(rms))
 
 
-def _slope(box: Box, field: Field, points: Tensor) -> Tensor:
-    """|grad u| in normalized coordinates, all outputs together, (N,)."""
-    jets = _jets(field, points, JetSpec(points.shape[1], 1))
-    gradient = jets[1:] / torch.from_numpy(box.scale)[:, None, None] / field.output_scale
+def _sizes(teacher: Teacher, points: Tensor) -> Tensor:
+    """What each output is measured in, (m,): its own scale, or its standard deviation."""
+    if isinstance(teacher, Field):
+        return teacher.output_scale
+    deviation = _values(teacher, points).std(0)
+    return torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+
+
+def _slope(box: Box, teacher: Teacher, points: Tensor, sizes: Tensor) -> Tensor:
+    """|grad u| in normalized coordinates, all outputs together, each in its size, (N,)."""
+    gradient = gradients(box, teacher, points) / torch.from_numpy(box.scale)[:, None, None] / sizes
     return gradient.square().sum((0, 2)).sqrt()
 
 

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,37 @@ def _shipped(name: str) -> Problem:
     if not isinstance(problem, Problem):
         raise TypeError(f"`kdpinn.problems.{module}.{attribute}` is no `Problem`.")
     return problem
+
+
+def load_object(path: Path, name: str, expected: str) -> object:
+    """What a user's file calls `name`; the result of it, if it is a function without arguments.
+
+    Args:
+        expected: kinds of objects, for the message.
+    Raises:
+        ValueError: no such file or name, or it does not run.
+    """
+    found = vars(_run(path))
+    if name not in found:
+        own = [key for key, value in found.items() if not key.startswith("_") and callable(value)]
+        raise ValueError(
+            f"{path} has no '{name}'. It must be {expected}, or a function without arguments that "
+            f"returns one. In it are: {', '.join(own) or 'no functions'}."
+        )
+    value = found[name]
+    if (inspect.isroutine(value) or inspect.isclass(value)) and not _required(value):
+        return _call(path, name, value)
+    return value
+
+
+def _required(function: Callable[..., object]) -> bool:
+    """Whether a call needs arguments; yes where no signature can be read."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return any(p.default is p.empty and p.kind not in free for p in parameters)
 
 
 def _from_file(path: Path, name: str) -> Problem:
