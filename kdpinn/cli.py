@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,19 +109,53 @@ def train(
 
 @app.command()
 def distill(
-    problem: ProblemName,
     out: Out,
+    problem: Annotated[
+        str,
+        typer.Argument(
+            metavar="[PROBLEM]", help="As for `run`; none: the students learn the teacher alone."
+        ),
+    ] = "",
     preset: Preset = "quick",
     seed: Seed = 0,
     teacher: Annotated[
-        Path | None, typer.Option(help="A teacher.kdp of this problem; trained if not given.")
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="model.onnx, module.py:factory, samples.csv or .npz, model.kdp, "
+            "field.safetensors; several times for several teachers, each with @weight=2, "
+            "@nu=0.01 (a parameter's value) or @x=-1:0 (a part of the domain). None: one is "
+            "trained.",
+        ),
     ] = None,
+    domain: Annotated[str, typer.Option(help='The teacher\'s inputs: "x=-1:1,t=0:1".')] = "",
+    fields: Annotated[str, typer.Option(help="Names of the teacher's outputs: u,v.")] = "",
+    students: Annotated[
+        str, typer.Option(help='Hidden widths of each student: "10,10,10;20,20,20".')
+    ] = "",
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load pickled torch modules, .pt: runs code.")
+    ] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Distil the students from a teacher; leaves student.kdp and its ONNX files."""
-    _ordered(problem, out, preset, seed, resume, overwrite, last="student", teacher=teacher)
-    _stdout().print(f"{out / 'student.kdp'}", soft_wrap=True, highlight=False)
+    """Distil students from any teacher; leaves student.kdp, ONNX files and a report."""
+    options = {"--domain": domain, "--fields": fields}
+    with reported():
+        if not problem and not teacher:
+            raise ValueError("Name a PROBLEM, or a --teacher with its --domain.")
+        if not teacher and any(options.values()):
+            raise ValueError("--domain and --fields say what a --teacher maps: name one.")
+        widths = _widths(students)
+    request = None
+    if teacher:
+        from kdpinn.teachers.request import Request
+
+        request = Request(tuple(teacher), domain, fields, trust_pickle)
+    order = {"last": "student", "request": request, "students": widths}
+    _ordered(problem, out, preset, seed, resume, overwrite, **order)
+    for name in ("student.kdp", *(["report.html"] if teacher else [])):
+        _stdout().print(f"{out / name}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -145,13 +180,32 @@ def export(
     if as_json:
         _print_json({"file": str(target), **check})
     else:
-        word = "agrees with" if check["passed"] else "DIFFERS from"
-        _stdout().print(
-            f"{target} {word} the model: largest difference {check['measured']:.2g}, "
-            f"permitted {check['limit']:.2g}",
-            soft_wrap=True,
-            highlight=False,
-        )
+        _agreement(target, "the model", check)
+    raise typer.Exit(0 if check["passed"] else 1)
+
+
+@app.command("import")
+def import_(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="A plain network.")],
+    domain: Annotated[str, typer.Option(help='Its inputs: "x=-1:1,t=0:1".')],
+    fields: Annotated[str, typer.Option(help="Names of its outputs: u,v.")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Target; MODEL.kdp beside the model if omitted.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model file of an ONNX network as it is, and check it against onnxruntime."""
+    with reported():
+        from kdpinn.importing import import_onnx
+        from kdpinn.teachers.boxes import parse_domain
+        from kdpinn.teachers.request import names_of
+
+        target = out or model.with_suffix(".kdp")
+        check = import_onnx(model, target, parse_domain(domain), names_of(fields))
+    if as_json:
+        _print_json(check)
+    else:
+        _agreement(target, "the graph", check)
     raise typer.Exit(0 if check["passed"] else 1)
 
 
@@ -276,15 +330,16 @@ def _ordered(
     seed: int,
     resume: bool,
     overwrite: bool,
-    last: str = "",
-    teacher: Path | None = None,
+    **more: Any,
 ) -> Any:
-    """Run what was ordered; an interrupted run says how to go on."""
+    """Run what was ordered; an interrupted run says how to go on.
+
+    Args:
+        more: of `kdpinn.plan.Order`.
+    """
     started = time.perf_counter()
-    hint = f"kdpinn {last_command(last)} {problem} --preset {preset} --seed {seed} --out {out}"
-    if teacher is not None:
-        hint += f" --teacher {teacher}"
-    with reported(resume=f"{hint} --resume"):
+    hint = _again(problem, out, preset, seed, **more)
+    with reported(resume=hint):
         if resume and overwrite:
             raise ValueError(
                 "--resume keeps the run in the folder, --overwrite deletes it: choose."
@@ -303,15 +358,48 @@ def _ordered(
             seed=seed,
             resume=resume,
             overwrite=overwrite,
-            last=last,
-            teacher=teacher,
+            **more,
         )
         return go(order, out, Console(stderr=True), started)
 
 
-def last_command(last: str) -> str:
-    """The command that stops after a stage."""
-    return {"": "run", "teacher": "train", "student": "distill"}[last]
+def _agreement(target: Path, other: str, check: dict[str, Any]) -> None:
+    """One line on a file that was compared with where it comes from."""
+    word = "agrees with" if check["passed"] else "DIFFERS from"
+    _stdout().print(
+        f"{target} {word} {other}: largest difference {check['measured']:.2g}, "
+        f"permitted {check['limit']:.2g}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _again(
+    problem: str,
+    out: Path,
+    preset: str,
+    seed: int,
+    last: str = "",
+    request: Any = None,
+    students: tuple[tuple[int, ...], ...] = (),
+) -> str:
+    """The command that takes an interrupted run up again."""
+    command = {"": "run", "teacher": "train", "student": "distill"}[last]
+    words = ["kdpinn", command, *([problem] if problem else []), "--preset", preset]
+    words += ["--seed", str(seed), *(request.words if request is not None else [])]
+    if students:
+        words += ["--students", ";".join(",".join(map(str, widths)) for widths in students)]
+    return shlex.join([*words, "--out", str(out), "--resume"])
+
+
+def _widths(text: str) -> tuple[tuple[int, ...], ...]:
+    """`10,10;20,20` as hidden widths."""
+    try:
+        return tuple(tuple(map(int, part.split(","))) for part in text.split(";") if part.strip())
+    except ValueError:
+        raise ValueError(
+            f'--students takes hidden widths, "10,10,10;20,20,20" for two students, got "{text}".'
+        ) from None
 
 
 def _summary(result: Any, out: Path) -> None:

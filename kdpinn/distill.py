@@ -27,8 +27,8 @@ from kdpinn.teacher import (
     settings_for,
     train_on_equation,
 )
-from kdpinn.team import ALONE, Team
 from kdpinn.teachers.protocol import Teacher
+from kdpinn.team import ALONE, Team
 from kdpinn.train import Judge, Settings, Trained, train
 
 # A student starts from other random numbers than the teacher of the same seed.

@@ -8,13 +8,9 @@ from typing import Any
 
 import numpy as np
 
-import kdpinn_runtime
 from kdpinn.distill import Distilled
-from kdpinn.evaluation import check_names
 from kdpinn.field import Field
 from kdpinn.metrics import History
-from kdpinn.problems import Problem
-from kdpinn.shipping import field_of
 from kdpinn.stored import write_history
 from kdpinn.train import Trained
 
@@ -65,21 +61,14 @@ class Outcome:
         )
 
     @classmethod
-    def of_file(cls, problem: Problem, path: Path) -> Outcome:
-        """A model file in the place of a training.
-
-        Raises:
-            FormatError, OSError: the file cannot be used.
-            ValueError: it does not map the problem's coordinates to its fields.
-        """
-        model = kdpinn_runtime.load(path)
-        check_names(problem, model)
+    def given(cls, field: Field, note: str) -> Outcome:
+        """A network that somebody else trained, in the place of a training."""
         none = np.zeros(0)
         return cls(
-            field=field_of(model.file, problem.name),
+            field=field,
             history=History(iteration=none, seconds=none, loss=none, held_out=none, rel_l2=none),
             seconds=0.0,
-            note=f"Taken from {path.name}.",
+            note=note,
         )
 
     def store(self, path: Path) -> tuple[dict[str, Any], list[Path]]:

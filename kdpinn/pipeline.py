@@ -13,6 +13,7 @@ from rich.console import Console
 import kdpinn_bench
 from kdpinn import steps
 from kdpinn.assembly import assemble, stage_seconds
+from kdpinn.choice import best_by_samples
 from kdpinn.distill import distill, scratch
 from kdpinn.field import Field
 from kdpinn.gradual_pruning import prune
@@ -21,10 +22,15 @@ from kdpinn.metrics import POINT_COUNTS, RunResult
 from kdpinn.networks import MLP
 from kdpinn.outcome import Outcome
 from kdpinn.plan import Order, plan_of, recipe_of
-from kdpinn.problems import load_problem
+from kdpinn.problems import Problem, load_problem
 from kdpinn.run_folder import RunFolder, read_plan
 from kdpinn.steps import Site
+from kdpinn.stored import read_arrays, write_arrays
 from kdpinn.teacher import help_train, train_teacher
+from kdpinn.teachers.lesson import Lesson, lesson_of
+from kdpinn.teachers.protocol import Scattered, Sliced, Teacher
+from kdpinn.teachers.table import Table
+from kdpinn.teachers.taught import rebuilt
 from kdpinn.team import Team, joined
 from kdpinn_runtime import read
 
@@ -33,6 +39,8 @@ Facts = dict[str, Any]
 LATENCY_SECONDS = {"quick": 1.0}
 COMPARED_POINTS = 10_000
 """Where the student in our runtime is compared with its teacher in torch."""
+HELD_OUT = "held-out.npz"
+"""The samples that judge, where samples are all that is known."""
 
 
 def run(
@@ -48,8 +56,10 @@ def run(
         ValueError: unknown problem or preset.
         Interrupted, TrainingDiverged: from the training; finished stages stay.
     """
-    problem = load_problem(order.spec)
-    recipe = recipe_of(problem, order.preset, order.seed)
+    given = load_problem(order.spec) if order.spec or order.request is None else None
+    lesson = lesson_of(order.request, given) if order.request is not None else None
+    problem = lesson.problem if lesson is not None else load_problem(order.spec)
+    recipe = recipe_of(problem, order.preset, order.seed, order.students)
     plan = plan_of(problem, recipe, order)
     with (
         RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder,
@@ -57,8 +67,10 @@ def run(
     ):
         points = problem.evaluation_points()
         reference = problem.reference_at(points) if problem.reference is not None else None
-        site = Site(problem, recipe, order.preset, order.seed, folder, points, reference)
-        _Run(site, order, plan, console, started or time.perf_counter(), team).all()
+        site = Site(
+            problem, recipe, order.preset, order.seed, folder, points, reference, plan["teachers"]
+        )
+        _Run(site, order, plan, lesson, console, started or time.perf_counter(), team).all()
         return assemble(folder, problem, plan)
 
 
@@ -76,11 +88,17 @@ def render_again(out: Path) -> RunResult:
         RunFolderError: there is no run, or another process is at work in it.
     """
     plan = read_plan(out)
-    problem = load_problem(plan["spec"])
+    problem = load_problem(plan["spec"]) if plan["spec"] else _taught(out, plan["taught"])
     with RunFolder.open(out, plan, resume=True, overwrite=False) as folder:
         result = assemble(folder, problem, plan)
         steps.write_report(out, result)
         return result
+
+
+def _taught(out: Path, record: Facts) -> Problem:
+    """The problem of a run that had nothing but its teacher, without the teacher."""
+    samples = out / "run" / HELD_OUT
+    return rebuilt(record, read_arrays(samples) if samples.exists() else None)
 
 
 def measure(model: Path, seconds: float, *, compile_too: bool = False) -> Facts:
@@ -120,33 +138,39 @@ class _Run:
         site: Site,
         order: Order,
         plan: Facts,
+        lesson: Lesson | None,
         console: Console | None,
         started: float,
         team: Team,
     ) -> None:
         self.site, self.order, self.plan, self.console = site, order, plan, console
+        self.lesson = lesson
         self.problem, self.recipe, self.folder = site.problem, site.recipe, site.folder
         self.solved, self.team = site.problem, team
         self.started, self.earlier = started, sum(stage_seconds(site.folder).values())
+        self.said: list[str] = []
         self.trained: dict[str, str] = {}
         self.files: dict[str, str] = {}
 
     def all(self) -> None:
         """Go the whole way, or as far as was ordered."""
-        teacher = self.network("teacher", "teacher", "teacher.kdp", self.teacher)
+        teacher = self.teacher()
         if self.order.last == "teacher":
             return
-        self.solved = self.problem.with_found(teacher.found)
-        for hidden in self.recipe.students:
-            self.student(hidden, teacher, last=hidden == self.recipe.students[-1])
+        if isinstance(teacher, Field):
+            self.solved = self.problem.with_found(teacher.found)
+        self.students(teacher)
         self.stage("onnx", lambda: steps.export_onnx(self.site))
         if self.order.last == "student":
+            if self.lesson is not None:  # of a teacher from elsewhere there is much to tell
+                self.evaluate()
+                self.stage("report", self.report)
             return
-        if self.recipe.pruning is not None:
+        if self.recipe.pruning is not None and isinstance(teacher, Field):
             self.pruned(teacher)
         if self.order.scratch:
             self.scratch()
-        self.stage("evaluation", lambda: steps.evaluate(self.site, self.files, self.trained))
+        self.evaluate()
         self.say("measuring latency")
         self.stage("latency", self.latency)
         self.say("verifying student.kdp")
@@ -160,25 +184,55 @@ class _Run:
 
     # -- the trainings -----------------------------------------------------------------------
 
-    def teacher(self) -> Outcome:
-        """The teacher: by the recipe, or out of a model file."""
-        if self.order.teacher is not None:
-            return Outcome.of_file(self.problem, self.order.teacher)
-        settings = {**self.settings(), "team": self.team}
-        return Outcome.of_training(train_teacher(self.problem, self.recipe, **settings))
+    def teacher(self) -> Teacher:
+        """Who teaches: a network trained by the recipe, or whom the user brought.
 
-    def student(self, hidden: tuple[int, ...], teacher: Field, *, last: bool) -> None:
-        """One student and its file; the last is the one that everything else is made from."""
-        sizes = teacher.network.sizes
-        size = MLP((sizes[0], *hidden, sizes[-1])).parameters
-        name = "student" if last else f"student-{size}"
+        A brought field of a stated problem is shipped like one that was trained here.
+        """
+        lesson = self.lesson
+        if lesson is None:
+
+            def make() -> Outcome:
+                settings = {**self.settings(), "team": self.team}
+                return Outcome.of_training(train_teacher(self.problem, self.recipe, **settings))
+
+            return self.network("teacher", "teacher", "teacher.kdp", make)
+        self.said = [*lesson.notes]
+        if isinstance(lesson.teacher, Table) and not lesson.given:
+            points, _ = lesson.teacher.part(held_out=True)
+            held_out = {"points": points, "values": lesson.teacher.values(points)}
+            write_arrays(self.folder.state / HELD_OUT, held_out)
+        brought = lesson.teacher
+        if not lesson.given or not isinstance(brought, Field):
+            return brought
+        note = f"Taken from {', '.join(t['name'] for t in self.site.teachers)}."
+        return self.network(
+            "teacher", "teacher", "teacher.kdp", lambda: Outcome.given(brought, note)
+        )
+
+    def students(self, teacher: Teacher) -> None:
+        """All students; everything else is made from the last, or, of samples, from the best."""
+        made = {hidden: self.student(hidden, teacher) for hidden in self.recipe.students}
+        chosen = self.recipe.students[-1]
+        if isinstance(teacher, Table):
+            chosen, why = best_by_samples(self.problem, teacher, made)
+            self.said.append(why)
+        whole = self.lesson is None or self.lesson.given
+        shown = teacher if whole and not isinstance(teacher, (Scattered, Sliced)) else None
+        for hidden, field in made.items():
+            last = hidden == chosen
+            name = "student" if last else f"student-{field.network.parameters}"
+            self.shipped(_stage("student", hidden), name, f"{name}.kdp", "student", field, shown)
+
+    def student(self, hidden: tuple[int, ...], teacher: Teacher) -> Field:
+        """One student."""
 
         def make() -> Outcome:
             return Outcome.of_distillation(
                 distill(self.solved, self.recipe, teacher, hidden, **self.settings())
             )
 
-        self.network(_stage("student", hidden), name, f"{name}.kdp", make, teacher)
+        return self.field(_stage("student", hidden), make)
 
     def pruned(self, teacher: Field) -> None:
         """The teacher itself, pruned to the size of the selected student."""
@@ -190,7 +244,9 @@ class _Run:
                 prune(self.solved, self.recipe, teacher, size, **self.settings())
             )
 
-        self.network(f"pruned-{size}", "pruned", "run/pruned.kdp", make, teacher)
+        stage = f"pruned-{size}"
+        field = self.field(stage, make)
+        self.shipped(stage, "pruned", "run/pruned.kdp", "student", field, teacher)
 
     def scratch(self) -> None:
         """The selected student's network, trained without a teacher."""
@@ -212,29 +268,42 @@ class _Run:
             "console": self.console,
         }
 
-    def network(
-        self,
-        stage: str,
-        name: str,
-        file: str,
-        make: Callable[[], Outcome],
-        teacher: Field | None = None,
-    ) -> Field:
-        """A trained network, kept under run/, and its model file."""
+    def network(self, stage: str, name: str, file: str, make: Callable[[], Outcome]) -> Field:
+        """A trained network and its model file."""
+        field = self.field(stage, make)
+        self.shipped(stage, name, file, name, field)
+        return field
+
+    def field(self, stage: str, make: Callable[[], Outcome]) -> Field:
+        """A trained network, kept under run/."""
         path = self.folder.state / f"{stage}.safetensors"
         known = self.folder.finished(stage) is not None
         facts = self.stage(stage, lambda: make().store(path))
-        field = Field.load(path)
-        role = "student" if teacher is not None else name
-        solved = self.solved if teacher is not None else self.problem
-        site = replace(self.site, problem=solved)
-        self.stage(f"{stage}-file", lambda: steps.ship(site, file, role, field, teacher))
-        self.trained[name], self.files[name] = stage, file
         how = "kept" if known else f"{facts['seconds']:.1f} s"
         self.say(f"{stage}: {facts['parameters']} parameters, {how}")
         if facts["note"]:
             self.say(f"  {facts['note']}")
-        return field
+        return Field.load(path)
+
+    def shipped(
+        self,
+        stage: str,
+        name: str,
+        file: str,
+        role: str,
+        field: Field,
+        teacher: Teacher | None = None,
+    ) -> None:
+        """The model file of a trained network."""
+        solved = self.solved if role == "student" else self.problem
+        site = replace(self.site, problem=solved)
+        self.stage(f"{stage}-file", lambda: steps.ship(site, file, role, field, teacher))
+        self.trained[name], self.files[name] = stage, file
+
+    def evaluate(self) -> None:
+        """Every model on the evaluation points."""
+        said = self.said
+        self.stage("evaluation", lambda: steps.evaluate(self.site, self.files, self.trained, said))
 
     def latency(self) -> steps.Step:
         """Engines side by side on student.kdp, and the teacher in torch for comparison."""

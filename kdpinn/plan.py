@@ -11,7 +11,8 @@ from typing import Any
 from kdpinn.assembly import versions
 from kdpinn.problems import Problem
 from kdpinn.recipe import Distillation, Recipe, Training
-from kdpinn.steps import digest_of
+from kdpinn.teachers.request import Request
+from kdpinn.teachers.taught import recorded
 
 DEFAULT_RECIPES = {
     "quick": Recipe(),
@@ -29,12 +30,13 @@ class Order:
     """What a run was asked for.
 
     Attributes:
-        spec: name of a problem, or `FILE.py:NAME`.
+        spec: name of a problem, or `FILE.py:NAME`; "" if the teachers are all there is.
         preset: key of the problem's recipes.
         seed: of the first trial.
         resume, overwrite: what may happen to an earlier run in the folder.
         last: stage after which to stop, "teacher" or "student"; "" goes the whole way.
-        teacher: a model file to distil from, None to train the teacher.
+        request: teachers to distil from, None to train one.
+        students: widths of the hidden layers of each student; the recipe's if empty.
         scratch: whether the selected student is also trained from scratch.
     """
 
@@ -44,11 +46,14 @@ class Order:
     resume: bool = False
     overwrite: bool = False
     last: str = ""
-    teacher: Path | None = None
+    request: Request | None = None
+    students: tuple[tuple[int, ...], ...] = ()
     scratch: bool = True
 
 
-def recipe_of(problem: Problem, preset: str, seed: int) -> Recipe:
+def recipe_of(
+    problem: Problem, preset: str, seed: int, students: tuple[tuple[int, ...], ...] = ()
+) -> Recipe:
     """The problem's recipe for a preset, or the default one of a problem without recipes.
 
     Raises:
@@ -57,7 +62,8 @@ def recipe_of(problem: Problem, preset: str, seed: int) -> Recipe:
     recipes = problem.recipes or DEFAULT_RECIPES
     if preset not in recipes:
         raise ValueError(f"{problem.owner} has no preset '{preset}', it has {', '.join(recipes)}.")
-    return dataclasses.replace(recipes[preset], seed=seed)
+    recipe = recipes[preset]
+    return dataclasses.replace(recipe, seed=seed, students=students or recipe.students)
 
 
 def plan_of(problem: Problem, recipe: Recipe, order: Order) -> dict[str, Any]:
@@ -74,7 +80,8 @@ def plan_of(problem: Problem, recipe: Recipe, order: Order) -> dict[str, Any]:
         "preset": order.preset,
         "seed": order.seed,
         "scratch": order.scratch,
-        "teacher": "" if order.teacher is None else digest_of(order.teacher),
+        "teachers": [s.record() for s in order.request.sources] if order.request else [],
+        "taught": "" if order.spec else recorded(problem),
         "recipe": dataclasses.asdict(recipe),
         "version": versions()["kdpinn"],
     }

@@ -10,9 +10,12 @@ import torch
 
 from kdpinn.field import Field
 from kdpinn.geometry import FloatArray
+from kdpinn.matching import on_slices
 from kdpinn.metrics import accuracy
 from kdpinn.networks import MLP
 from kdpinn.problems import Problem, Samples, trace
+from kdpinn.teachers.protocol import Teacher
+from kdpinn.teachers.taught import TeacherReference
 from kdpinn_export import BaselineTables, Physics, baseline_points, plain_network, to_kdp
 from kdpinn_runtime.format import DEFAULT_TARGETS, ModelFile, Parameter, Target, Variable
 
@@ -26,7 +29,7 @@ def model_file(
     problem: Problem,
     field: Field,
     *,
-    teacher: Field | None = None,
+    teacher: Teacher | None = None,
     dtype: Dtype = "f32",
     card: Mapping[str, Any] | None = None,
     targets: tuple[Target, ...] = DEFAULT_TARGETS,
@@ -125,7 +128,7 @@ def _inputs(problem: Problem) -> list[Variable]:
     ]
 
 
-def _tables(problem: Problem, teacher: Field | None, count: int) -> BaselineTables:
+def _tables(problem: Problem, teacher: Teacher | None, count: int) -> BaselineTables:
     points = _baseline_points(problem, count)
     reference = problem.reference_at(points) if problem.reference is not None else None
     points = points.astype(np.float32).astype(np.float64)  # a table's need not be exact
@@ -147,5 +150,13 @@ def _baseline_points(problem: Problem, count: int) -> FloatArray:
         points = baseline_points(domain.lower, domain.upper, drawn)
         points = points[domain.contains(points)]
         if len(points) >= count:
-            return points[:count]
+            return _known(problem, points[:count])
         drawn *= 2
+
+
+def _known(problem: Problem, points: FloatArray) -> FloatArray:
+    """The points, moved to parameter values that a teacher in the reference's place knows."""
+    if not isinstance(problem.reference, TeacherReference):
+        return points
+    moved = on_slices(problem.domain, torch.tensor(points), problem.reference.slices)
+    return np.asarray(moved.numpy(), dtype=np.float64)

@@ -6,7 +6,7 @@ Each step returns its facts (JSON) and the files it left; `pipeline` decides whe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from kdpinn.recipe import Recipe
 from kdpinn.run_folder import RunFolder
 from kdpinn.shipping import model_file, stored_dtype
 from kdpinn.stored import write_arrays
+from kdpinn.teachers.protocol import Teacher
 from kdpinn_export import check_onnx, to_bytes, to_onnx
 from kdpinn_runtime import read, verify, write
 
@@ -36,6 +37,7 @@ class Site:
 
     Attributes:
         points: evaluation grid (n, d); reference: (n, m) there, or None.
+        teachers: of others, as they were recorded; none if it was trained here.
     """
 
     problem: Problem
@@ -45,21 +47,26 @@ class Site:
     folder: RunFolder
     points: FloatArray
     reference: FloatArray | None
+    teachers: Sequence[Mapping[str, Any]] = ()
 
     def path(self, name: str) -> Path:
         """A file of the output folder."""
         return self.folder.path / name
 
 
-def ship(site: Site, name: str, role: str, field: Field, teacher: Field | None = None) -> Step:
-    """Write `name` with everything a device needs to check it."""
+def ship(site: Site, name: str, role: str, field: Field, teacher: Teacher | None = None) -> Step:
+    """Write `name` with everything a device needs to check it.
+
+    Args:
+        teacher: whose values go with the file, if it knows them everywhere.
+    """
     dtype = stored_dtype(field, site.points, site.reference)
     file = model_file(
         site.problem.with_found(field.found),
         field,
         teacher=teacher,
         dtype=dtype,
-        card=_card(site, role, field, has_teacher=teacher is not None),
+        card=_card(site, role, field, has_teacher=isinstance(teacher, Field)),
     )
     path = site.path(name)
     write(path, file)
@@ -93,12 +100,15 @@ def onnx_file(model: Path, target: Path, *, derivatives: bool) -> dict[str, Any]
     }
 
 
-def evaluate(site: Site, files: Mapping[str, str], stages: Mapping[str, str]) -> Step:
+def evaluate(
+    site: Site, files: Mapping[str, str], stages: Mapping[str, str], said: Sequence[str] = ()
+) -> Step:
     """Every model on the evaluation grid, by the runtime from its file.
 
     Args:
         files: role or name -> file; roles are those of `metrics.ROLES`.
         stages: the same names -> training stage.
+        said: notes for the report, before those of the stages.
     """
     arrays: dict[str, FloatArray] = {}
     found: dict[str, dict[str, Any]] = {}
@@ -117,7 +127,8 @@ def evaluate(site: Site, files: Mapping[str, str], stages: Mapping[str, str]) ->
     roles = {k: v for k, v in found.items() if k in ROLES}
     students = [v for k, v in found.items() if k not in ("teacher", "pruned", "scratch")]
     told = {name: site.folder.finished(stage) or {} for name, stage in stages.items()}
-    notes = [f"{name}: {facts['note']}" for name, facts in told.items() if facts.get("note")]
+    notes = list(said)
+    notes += [f"{name}: {facts['note']}" for name, facts in told.items() if facts.get("note")]
     facts = {"models": roles, "students": students, "stages": dict(stages), "notes": notes}
     return facts, [path]
 
@@ -175,6 +186,8 @@ def _card(site: Site, role: str, field: Field, *, has_teacher: bool) -> dict[str
     }
     if site.reference is not None:
         card["accuracy"] = finite(asdict(accuracy(field.values(site.points), site.reference)))
+    if site.teachers:
+        card["teachers"] = list(site.teachers)
     if has_teacher:
         card["parent"] = digest_of(site.path("teacher.kdp"))
     return card
