@@ -12,7 +12,8 @@ from kdpinn_runtime.format import Layer
 
 from .arithmetic import Array
 from .kdp import NetworkArrays
-from .onnx_steps import REMEDY, Affine, Bend, Chain, Dense, NotPlain, chain_of
+from .onnx_chain import Chain, chain_of
+from .onnx_steps import REMEDY, Affine, Bend, Dense, NotPlain
 
 
 def from_onnx(model: onnx.ModelProto) -> NetworkArrays:
