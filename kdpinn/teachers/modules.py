@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdpinn.geometry import FloatArray
+from kdpinn.geometry import Box, FloatArray
 from kdpinn.jets import JetSpec
 from kdpinn.teachers.functions import checked
 
 CHUNK = 8192
 Call = Callable[[Tensor], Tensor]
+STEPS = {torch.float64: 1e-5, torch.float32: 1e-2}
+"""Half a difference, as a share of the domain; about the cube root of the rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,3 +114,31 @@ def widest(module: torch.nn.Module, call: Call, probe: Tensor) -> torch.dtype:
         pass
     module.to(own)
     return own
+
+
+def derivatives_hold(teacher: TorchModule, box: Box, probe: Tensor) -> bool:
+    """Whether first and diagonal second derivatives by autograd are those of the values.
+
+    A module may detach a part of its graph, or have an operation without a derivative: autograd
+    then gives zeros, or fails. Differences see both; for small steps they err by far less than
+    the half of all derivatives that must be wrong to be noticed.
+
+    Args:
+        probe: (n, d), a few points.
+    """
+    d, step = box.dim, STEPS.get(teacher.dtype, 0.05)
+    spec = JetSpec(d, 2, tuple((i, i) for i in range(d)))
+    try:
+        jets = teacher.jets(probe, spec)
+        for i, width in enumerate(box.upper - box.lower):
+            shift = torch.zeros(d, dtype=torch.float64)
+            shift[i] = step * width
+            left, right = (teacher.jets(probe + sign * shift, spec) for sign in (-1, 1))
+            for channel, known in ((0, 1 + i), (1 + i, 1 + d + i)):
+                difference = (right[channel] - left[channel]) / (2 * shift[i])
+                wrong = (jets[known] - difference).abs().sum()
+                if not wrong <= difference.abs().sum() / 2 + 1e-3 * jets[0].abs().sum():
+                    return False
+    except RuntimeError:
+        return False
+    return bool(torch.isfinite(jets).all())

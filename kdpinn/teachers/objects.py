@@ -9,11 +9,10 @@ import torch
 
 from kdpinn.field import Field
 from kdpinn.geometry import Box
-from kdpinn.jets import JetSpec
 from kdpinn.sampling import interior
 from kdpinn.teachers import peers
 from kdpinn.teachers.functions import Function, columns
-from kdpinn.teachers.modules import Call, TorchModule, settled, widest
+from kdpinn.teachers.modules import Call, TorchModule, derivatives_hold, settled, widest
 from kdpinn.teachers.protocol import Teacher
 
 PROBES = 8
@@ -86,12 +85,7 @@ def _module(module: torch.nn.Module, box: Box, fields: tuple[str, ...], name: st
         raise ValueError(_does_not_run(name, box, error)) from error
     outputs = named(name, fields, known, count)
     teacher = TorchModule(name=name, call=call, dtype=dtype, inputs=box.names, outputs=outputs)
-    try:
-        diagonal = tuple((i, i) for i in range(box.dim))
-        finite = bool(torch.isfinite(teacher.jets(probe, JetSpec(box.dim, 2, diagonal))).all())
-    except RuntimeError:  # an operation without a derivative
-        finite = False
-    if finite:
+    if derivatives_hold(teacher, box, probe):
         return teacher
     return Function(name=name, call=teacher.values, inputs=box.names, outputs=outputs)
 

@@ -18,6 +18,7 @@ from kdpinn.plan import Order, recipe_of
 from kdpinn.problems import load_problem
 from kdpinn.run_folder import RunFolderError
 from kdpinn.shipping import field_of, model_file
+from kdpinn.teachers.request import Request
 from kdpinn.train import Interrupted
 
 FILE = Path(__file__).with_name("tiny_problem.py")
@@ -164,7 +165,8 @@ def test_training_only_then_the_rest(tmp_path: Path) -> None:
 
 def test_students_of_a_given_teacher(finished: Path, tmp_path: Path) -> None:
     teacher = finished / "teacher.kdp"
-    pipeline.run(Order(spec=SPEC, last="student", teacher=teacher), tmp_path)
+    request = Request((str(teacher),))
+    pipeline.run(Order(spec=SPEC, last="student", request=request), tmp_path)
     points = load_problem(SPEC).evaluation_points()
     given, taken = (kdpinn_runtime.load(p)(points) for p in (teacher, tmp_path / "teacher.kdp"))
     np.testing.assert_allclose(taken, given, atol=1e-6)
