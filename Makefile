@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | baselines | suite | slow | amalgamation | clean
+# make demo | test | lint | bench | baselines | suite | peers | slow | amalgamation | clean
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -8,13 +8,18 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench baselines suite slow amalgamation clean install fuzz coverage mutation soak loading
+.PHONY: demo test lint bench baselines suite peers slow amalgamation clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
 
 test: $(VENV)/.kdpinn
 	$(BIN)/python -m pytest
+
+# Models of DeepXDE and PINA as teachers, with the packages themselves: 130 MB more, half a minute.
+peers: $(VENV)/.kdpinn
+	$(PIP) -e '.[dev,peers]'
+	$(BIN)/python -m pytest tests/kdpinn/test_peers.py
 
 slow: $(VENV)/.kdpinn
 	$(BIN)/python -m pytest -m slow

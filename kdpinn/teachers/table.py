@@ -104,7 +104,7 @@ class Table:
             for name, level in zip(self.outputs, self.noise, strict=True)
             if np.isfinite(level)
         ]
-        noise = f"; noise at most {', '.join(levels)} (standard deviation)" if levels else ""
+        noise = f"; noise about {', '.join(levels)} (standard deviation)" if levels else ""
         return f"{len(self.points) - held} samples teach, {held} judge{noise}."
 
 

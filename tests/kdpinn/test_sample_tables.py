@@ -196,4 +196,4 @@ def test_few_samples_say_nothing_of_noise():
 
 
 def test_what_is_told_of_a_table():
-    assert table().describe().startswith("320 samples teach, 80 judge; noise at most 0.0")
+    assert table().describe().startswith("320 samples teach, 80 judge; noise about 0.0")
