@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating[Any]]
 T = TypeVar("T")
-Function = Literal["tanh", "sin", "cos", "sigmoid"]
+Function = Literal["tanh", "sin", "cos", "sigmoid", "exp", "reciprocal"]
 
 KERNEL_ERROR = 16.0
 """Permitted absolute error of an engine's tanh, sin, cos, sigmoid, in unit roundoffs.
@@ -43,6 +43,14 @@ class Arithmetic(Protocol[T]):
         """An elementary function."""
         ...
 
+    def columns(self, a: T, start: int, stop: int) -> T:
+        """Columns [start, stop) of `a`."""
+        ...
+
+    def stack(self, parts: Sequence[T | None], like: T) -> T:
+        """Columns side by side, for every point of `like`; None stands for zeros."""
+        ...
+
 
 def sigmoid(v: FloatArray) -> FloatArray:
     """1 / (1 + exp(-v)) without overflow, in the dtype of `v`."""
@@ -56,6 +64,8 @@ FUNCTIONS: dict[Function, Callable[[Any], Any]] = {
     "sin": np.sin,
     "cos": np.cos,
     "sigmoid": sigmoid,
+    "exp": np.exp,
+    "reciprocal": np.reciprocal,
 }
 
 
@@ -85,6 +95,24 @@ class Floating:
     def function(self, name: Function, a: FloatArray) -> FloatArray:
         """An elementary function of numpy."""
         return np.asarray(FUNCTIONS[name](a))
+
+    def columns(self, a: FloatArray, start: int, stop: int) -> FloatArray:
+        """a[:, start:stop]."""
+        return a[:, start:stop]
+
+    def stack(self, parts: Sequence[FloatArray | None], like: FloatArray) -> FloatArray:
+        """Columns side by side."""
+        return _stacked(parts, len(like), self.dtype)
+
+
+def _stacked(
+    parts: Sequence[FloatArray | None], n: int, dtype: type[np.float32] | type[np.float64]
+) -> FloatArray:
+    out = np.zeros((n, len(parts)), dtype)
+    for column, part in enumerate(parts):
+        if part is not None:
+            out[:, column : column + 1] = part
+    return out
 
 
 class Bounded(NamedTuple):
@@ -139,9 +167,26 @@ class RunningError:
     def function(self, name: Function, a: Bounded) -> Bounded:
         """f(a): |f(a + e) - f(a)| <= |f'(a)| e + sup|f''| e^2 / 2, and the kernel's own error."""
         value = np.asarray(FUNCTIONS[name](a.value))
+        if name == "exp":  # err relatively, by at most KERNEL_ERROR * u too
+            return Bounded(value, value * (np.expm1(a.error) + KERNEL_ERROR * self.u))
+        if name == "reciprocal":
+            size = np.abs(a.value)
+            least = np.maximum(size - a.error, np.finfo(np.float64).tiny)
+            return self._rounded(value, a.error / (size * least))
         slope, curvature = _slope(name, a.value, value)
         error = np.minimum(slope * a.error + 0.5 * curvature * a.error**2, 2.0)
         return Bounded(value, error + KERNEL_ERROR * self.u)
+
+    def columns(self, a: Bounded, start: int, stop: int) -> Bounded:
+        """Columns [start, stop) of both."""
+        return Bounded(a.value[:, start:stop], a.error[:, start:stop])
+
+    def stack(self, parts: Sequence[Bounded | None], like: Bounded) -> Bounded:
+        """Columns side by side, of both."""
+        n = len(like.value)
+        values = _stacked([p if p is None else p.value for p in parts], n, np.float64)
+        errors = _stacked([p if p is None else p.error for p in parts], n, np.float64)
+        return Bounded(values.astype(np.float64), errors.astype(np.float64))
 
 
 def _slope(name: Function, a: Array, value: Array) -> tuple[Array, float]:

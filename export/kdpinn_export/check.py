@@ -46,7 +46,8 @@ def bounded_outputs(
     The bound is rigorous to first order for any order of summation, see `RunningError`.
     """
     arithmetic = RunningError(dtype)
-    result = jets(model, arithmetic.constant(points), model.pairs, arithmetic)
+    x = arithmetic.constant(points)
+    result = jets(model, x, points.shape[1], model.pairs, arithmetic)
     return dict(_named(model, [result.value, *result.first, *result.second]))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from kdpinn_runtime.format import (
     DEFAULT_TARGETS,
     Baseline,
+    CoordinateMap,
     Equation,
     Layer,
     ModelFile,
@@ -23,8 +24,9 @@ from kdpinn_runtime.format import (
 
 from . import limits
 from .arithmetic import Array, FloatArray
+from .maps import Jets
 from .residuals import terms_of
-from .taylor import Jets, evaluate
+from .taylor import evaluate
 
 DTYPES: dict[str, type[np.float32] | type[np.float64]] = {"f32": np.float32, "f64": np.float64}
 
@@ -33,7 +35,8 @@ DTYPES: dict[str, type[np.float32] | type[np.float64]] = {"f32": np.float32, "f6
 class NetworkArrays:
     """A plain network: z = (x - input_shift) * input_scale, dense layers, u = y * scale + shift.
 
-    Shifts and scales are float64, (d,) on the input side and (m,) on the output side.
+    Shifts and scales are float64, (d,) on the input side and (m,) on the output side. `features`
+    and `exact` are functions of the inputs, as in `ModelFile`.
     """
 
     layers: tuple[Layer, ...]
@@ -41,6 +44,8 @@ class NetworkArrays:
     input_scale: Array
     output_shift: Array
     output_scale: Array
+    features: CoordinateMap | None = None
+    exact: CoordinateMap | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,11 +88,14 @@ def plain_network(
     output_shift: ArrayLike = 0.0,
     output_scale: ArrayLike = 1.0,
     dtype: Literal["f32", "f64"] = "f32",
+    features: CoordinateMap | None = None,
+    exact: CoordinateMap | None = None,
 ) -> NetworkArrays:
     """A network whose hidden layers share one activation; the last layer has none.
 
     weights[k] is (out, in), biases[k] (out,); they are rounded to `dtype`, the type that the file
-    stores. Shifts and scales are numbers or one per input (output).
+    stores. Shifts and scales are numbers or one per input (output) of the network, which with
+    `features` are these. `exact`: bases and factors of the outputs.
     Raises FormatError for shapes, values or an activation that a file cannot hold.
     """
     names = [activation] * (len(weights) - 1) + ["identity"]
@@ -102,6 +110,8 @@ def plain_network(
         input_scale=_each(input_scale, d),
         output_shift=_each(output_shift, m),
         output_scale=_each(output_scale, m),
+        features=features,
+        exact=exact,
     )
 
 
@@ -144,6 +154,8 @@ def to_kdp(
         targets=tuple(targets),
         card=dict(card or {}),
         baseline=_baseline(tables, wide.value, narrow.value),
+        features=network.features,
+        exact=network.exact,
     )
 
 

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kdpinn_runtime.format import Layer, ModelFile
 
-from .arithmetic import Array, FloatArray
+from .arithmetic import Array, FloatArray, Function
+from .maps import Jets, features_of, impose
 from .onnx_activations import ACTIVATIONS
 
 INPUT = "points"
@@ -41,6 +42,13 @@ class GraphBuilder:
             self._known[key] = f"constant/{len(self.initializers)}"
             self.initializers.append(numpy_helper.from_array(narrow, self._known[key]))
         return self._known[key]
+
+    def indices(self, chosen: Sequence[int]) -> str:
+        """Whole numbers, such as columns to take; equal ones are stored once."""
+        name = f"indices/{'_'.join(map(str, chosen))}"
+        if all(known.name != name for known in self.initializers):
+            self.initializers.append(numpy_helper.from_array(np.array(chosen, np.int64), name))
+        return name
 
     def nodes_of(self, operator: str, inputs: Sequence[str], count: int, **attrs: Any) -> list[str]:
         """A node with `count` outputs; their names."""
@@ -122,7 +130,79 @@ def _columns(builder: GraphBuilder, channel: str, count: int) -> list[str]:
     return builder.nodes_of("Split", [channel], count, axis=1, num_outputs=count)
 
 
+class GraphArithmetic:
+    """The operators of a graph as a number system: what is computed is written as nodes."""
+
+    def __init__(self, builder: GraphBuilder) -> None:
+        self.builder = builder
+
+    def constant(self, array: Array) -> str:
+        """A stored number."""
+        return self.builder.constant(array)
+
+    def add(self, a: str, b: str) -> str:
+        """a + b."""
+        return self.builder.node("Add", a, b)
+
+    def multiply(self, a: str, b: str) -> str:
+        """a * b, element by element."""
+        return self.builder.node("Mul", a, b)
+
+    def linear(self, a: str, weight: Array) -> str:
+        """a @ weight.T."""
+        return self.builder.node("MatMul", a, self.builder.constant(weight.T))
+
+    def function(self, name: Function, a: str) -> str:
+        """An elementary function; the operators have its name."""
+        return self.builder.node(name.capitalize(), a)
+
+    def columns(self, a: str, start: int, stop: int) -> str:
+        """Columns [start, stop)."""
+        chosen = self.builder.indices(range(start, stop))
+        return self.builder.node("Gather", a, chosen, axis=1)
+
+    def stack(self, parts: Sequence[str | None], like: str) -> str:
+        """Columns side by side; constants are spread over the batch of `like`."""
+        zero = self.multiply(self.columns(like, 0, 1), self.builder.constant(np.zeros((1, 1))))
+        return self.builder.node(
+            "Concat", *(zero if p is None else self.add(zero, p) for p in parts), axis=1
+        )
+
+
+def _features(
+    builder: GraphBuilder, model: ModelFile, pairs: Sequence[tuple[int, int]], derivatives: bool
+) -> Jets[str]:
+    """What the network takes in place of the points, with its derivatives."""
+    assert model.features is not None
+    builder.scope = "features"
+    return features_of(
+        model.features,
+        model.input_shift,
+        model.input_scale,
+        INPUT,
+        len(model.inputs),
+        pairs,
+        GraphArithmetic(builder),
+        derivatives=derivatives,
+    )
+
+
+def _imposed(
+    builder: GraphBuilder, model: ModelFile, channels: list[str], pairs: Sequence[tuple[int, int]]
+) -> list[str]:
+    """Channels of the outputs with their exact conditions."""
+    if model.exact is None:
+        return channels
+    builder.scope = "exact"
+    d = len(model.inputs)
+    u = Jets(channels[0], tuple(channels[1 : 1 + d]), tuple(channels[1 + d :]))
+    out = impose(model.exact, INPUT, d, u, pairs, GraphArithmetic(builder))
+    return [out.value, *out.first, *out.second]
+
+
 def _normalized(builder: GraphBuilder, model: ModelFile) -> str:
+    if model.features is not None:
+        return _features(builder, model, (), False).value
     # Not folded into the first layer: W (x - shift) cancels there when |shift| is large.
     shifted = builder.shifted(INPUT, -model.input_shift)
     return builder.scaled(shifted, model.input_scale)
@@ -141,7 +221,8 @@ def _values(builder: GraphBuilder, model: ModelFile) -> str:
         if layer.activation != "identity":
             value = ACTIVATIONS[layer.activation].value(builder, value)
     builder.scope = "output"
-    return builder.shifted(builder.scaled(value, model.output_scale), model.output_shift)
+    value = builder.shifted(builder.scaled(value, model.output_scale), model.output_shift)
+    return _imposed(builder, model, [value], ())[0]
 
 
 def _jet_channels(
@@ -153,8 +234,14 @@ def _jet_channels(
     is computed here, in float64. From there on all channels are stacked along the batch, so that
     a layer is one matrix product.
     """
-    value, channels = _normalized(builder, model), list[str]()
-    seed = np.diag(model.input_scale).astype(np.float64)
+    channels: list[str]
+    if model.features is None:
+        value, channels = _normalized(builder, model), []
+        seed = np.diag(model.input_scale).astype(np.float64)
+    else:
+        fed = _features(builder, model, pairs, True)
+        value, channels = fed.value, [*fed.first, *fed.second]
+        seed = np.zeros((len(model.inputs), len(model.input_scale)))  # in the channels already
     for index, layer in enumerate(model.layers):
         builder.scope = f"layer{index}"
         if channels:
@@ -169,7 +256,8 @@ def _jet_channels(
     builder.scope = "output"
     scale = model.output_scale
     physical = builder.shifted(builder.scaled(value, scale), model.output_shift)
-    return [physical, *(builder.scaled(c, scale) for c in channels)]
+    channels = [physical, *(builder.scaled(c, scale) for c in channels)]
+    return _imposed(builder, model, channels, pairs)
 
 
 def _stacked(builder: GraphBuilder, layer: Layer, channels: list[str]) -> list[str]:

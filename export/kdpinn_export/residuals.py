@@ -9,7 +9,7 @@ import numpy as np
 from kdpinn_runtime.format import Factor, Parameter, Term
 
 from .arithmetic import FloatArray
-from .taylor import Jets
+from .maps import Jets
 
 
 def terms_of(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from kdpinn_runtime.format import Layer
+from kdpinn_runtime.format import CoordinateMap, Layer
 
 from .arithmetic import Arithmetic, Array, FloatArray, Floating
+from .maps import Jets, features_of, impose
 
 T = TypeVar("T")
 
@@ -25,12 +25,22 @@ class Network(Protocol):
 
     @property
     def input_shift(self) -> Array:
-        """(d,): z = (x - input_shift) * input_scale."""
+        """(d,): z = (x - input_shift) * input_scale; with features one for each of them."""
         ...
 
     @property
     def input_scale(self) -> Array:
         """(d,)."""
+        ...
+
+    @property
+    def features(self) -> CoordinateMap | None:
+        """Functions of x that the network takes in place of x."""
+        ...
+
+    @property
+    def exact(self) -> CoordinateMap | None:
+        """Bases and factors: the outputs are base(x) + factor(x) * u."""
         ...
 
     @property
@@ -44,20 +54,8 @@ class Network(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Jets(Generic[T]):
-    """Values and derivatives of all outputs, each (n, m), in physical units.
-
-    first[i] is the derivative by input i, second[p] the one by the inputs of pair p.
-    """
-
-    value: T
-    first: tuple[T, ...]
-    second: tuple[T, ...]
-
-
 def jets(
-    network: Network, x: T, pairs: Sequence[tuple[int, int]], arithmetic: Arithmetic[T]
+    network: Network, x: T, d: int, pairs: Sequence[tuple[int, int]], arithmetic: Arithmetic[T]
 ) -> Jets[T]:
     r"""Value, all first and the chosen second derivatives at the points x, (n, d).
 
@@ -65,12 +63,11 @@ def jets(
     $h'_i = g'(v) f_i$ and $h'_{ij} = g'(v) s_{ij} + g''(v) f_i f_j$ (chain rule, to second order).
     """
     ar = arithmetic
-    z = ar.multiply(ar.add(x, ar.constant(-network.input_shift)), ar.constant(network.input_scale))
-    value, first, second = z, _seeds(network, ar), None
+    value, first, second = _inputs(network, x, d, pairs, ar)
     for index, layer in enumerate(network.layers):
         weight, bias = _wide(layer.weight), ar.constant(_wide(layer.bias))
         value = ar.add(ar.linear(value, weight), bias)
-        if index > 0:
+        if index > 0 or network.features is not None:
             first = tuple(ar.linear(f, weight) for f in first)
             second = None if second is None else tuple(ar.linear(s, weight) for s in second)
         if layer.activation != "identity":
@@ -81,11 +78,24 @@ def jets(
                 curved = [ar.add(a, b) for a, b in zip(straight, curved, strict=True)]
             second = tuple(curved)
             first = tuple(ar.multiply(slope, f) for f in first)
-    return _outputs(network, x, value, first, second, pairs, ar)
+    u = _outputs(network, value, first, second, pairs, ar)
+    return u if network.exact is None else impose(network.exact, x, d, u, pairs, ar)
 
 
 def _wide(array: FloatArray) -> Array:
     return array.astype(np.float64)
+
+
+def _inputs(
+    network: Network, x: T, d: int, pairs: Sequence[tuple[int, int]], ar: Arithmetic[T]
+) -> tuple[T, tuple[T, ...], tuple[T, ...] | None]:
+    """What the first layer takes; of plain inputs, the derivatives of its sums (`_seeds`)."""
+    shift, scale = network.input_shift, network.input_scale
+    if network.features is None:
+        z = ar.multiply(ar.add(x, ar.constant(-shift)), ar.constant(scale))
+        return z, _seeds(network, ar), None
+    fed = features_of(network.features, shift, scale, x, d, pairs, ar)
+    return fed.value, fed.first, fed.second
 
 
 def _seeds(network: Network, ar: Arithmetic[T]) -> tuple[T, ...]:
@@ -99,7 +109,6 @@ def _seeds(network: Network, ar: Arithmetic[T]) -> tuple[T, ...]:
 
 def _outputs(
     network: Network,
-    x: T,
     value: T,
     first: tuple[T, ...],
     second: tuple[T, ...] | None,
@@ -168,4 +177,4 @@ def evaluate(
     dtype: type[np.float32] | type[np.float64] = np.float64,
 ) -> Jets[FloatArray]:
     """`jets` in plain numpy arithmetic of `dtype` at the points x, (n, d)."""
-    return jets(network, x.astype(dtype), pairs, Floating(dtype))
+    return jets(network, x.astype(dtype), x.shape[1], pairs, Floating(dtype))
