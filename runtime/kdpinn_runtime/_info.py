@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ._map_text import map_texts
 from ._model_file import ModelFile
 from ._parts import Equation, Factor, Term
 from ._symmetry import Generator
@@ -63,7 +64,8 @@ def symmetry_text(file: ModelFile, generator: Generator) -> str:
 
 def describe(file: ModelFile, digest: str, size: int) -> dict[str, Any]:
     """Everything but the tensors, ready for JSON; `size` is that of the file in bytes."""
-    widths = [len(file.inputs), *(len(layer.bias) for layer in file.layers)]
+    names = [v.name for v in file.inputs]
+    widths = [len(file.input_shift), *(len(layer.bias) for layer in file.layers)]
     described: dict[str, Any] = {
         "digest": digest,
         "bytes": size,
@@ -76,6 +78,8 @@ def describe(file: ModelFile, digest: str, size: int) -> dict[str, Any]:
         "symmetry": [
             symmetry_text(file, g) for g in (file.symmetry.generators if file.symmetry else ())
         ],
+        "features": map_texts(file.features, names) if file.features else [],
+        "exact": _exact(file, names),
         "parameters": [p._asdict() for p in file.parameters],
         "equations": [
             {"name": e.name, "residual": formula(file, e), "limit": e.limit} for e in file.equations
@@ -93,6 +97,16 @@ def describe(file: ModelFile, digest: str, size: int) -> dict[str, Any]:
     return described
 
 
+def _exact(file: ModelFile, names: list[str]) -> list[dict[str, str]]:
+    if file.exact is None:
+        return []
+    texts, m = map_texts(file.exact, names), len(file.outputs)
+    return [
+        {"output": v.name, "base": texts[k], "factor": texts[m + k]}
+        for k, v in enumerate(file.outputs)
+    ]
+
+
 def as_text(described: Mapping[str, Any]) -> str:
     """The same for people, one fact per line."""
     return aligned([(key, value) for key, value in _lines(described)])
@@ -104,6 +118,10 @@ def _lines(d: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "network", "-".join(map(str, d["widths"])) + f", {d['activations'][0]}"
     for symmetry in d["symmetry"]:
         yield "symmetry", symmetry
+    for feature in d["features"]:
+        yield "feature", feature
+    for output in d["exact"]:
+        yield "exact", f"{output['output']} = {output['base']} + ({output['factor']})*network"
     for what in ("input", "output"):
         for v in d[f"{what}s"]:
             span = f"{v['name']} in [{v['lower']:g}, {v['upper']:g}] {v['unit']}"

@@ -12,6 +12,8 @@ from kdp_surgery import refusal_of_core
 from map_cases import CASES
 from map_samples import Program, everything, mapped_model, mapped_sample, periodic, walls
 
+from kdpinn_runtime._info import as_text, describe
+from kdpinn_runtime._map_text import map_texts
 from kdpinn_runtime.format import CoordinateMap, FormatError, Operation, pack, unpack
 
 X, T = sympy.symbols("x t")
@@ -142,6 +144,23 @@ def test_files_with_wrong_maps_are_refused(name):
         unpack(data)
     assert refused.value.code == code
     assert refusal_of_core(data) == code
+
+
+def test_info_writes_the_functions_out():
+    said = describe(mapped_sample(), "", 0)
+    angle = "3.1415926535897931*x"
+    assert said["widths"] == [3, 5, 5, 1]
+    assert said["features"] == [f"sin({angle} + 1.5707963267948966)", f"sin({angle})", "t"]
+    (exact,) = said["exact"]
+    assert exact["factor"] == "(1 + -1*x)*(1 + x)*tanh(t)"
+    text = as_text(said)
+    assert f"u = -1*sin({angle})*exp(-1*t) + ((1 + -1*x)*(1 + x)*tanh(t))*network" in text
+    deep = Program()
+    deep.x(0)
+    for k in range(255):
+        deep.times(k, k)
+    assert len(map_texts(deep.map(255), ("x",))[0]) == 200
+    assert map_texts(everything(), ("x", "t"))[0].endswith("1/(2.5 + x*t*t)")
 
 
 MODELS = {
