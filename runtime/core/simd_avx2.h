@@ -64,3 +64,5 @@ static inline int v_any_outside(vec a, vec lower, vec upper) {
                                            _mm256_cmp_pd(a, upper, _CMP_NLE_UQ))) != 0;
 }
 #endif
+/* To [-limit, limit]. */
+static inline vec v_clamp(vec a, vec limit) { return v_max(v_min(a, limit), v_sub(v_set1(0), limit)); }

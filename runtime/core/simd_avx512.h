@@ -24,12 +24,14 @@ static inline vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
 static inline vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
+/* To [-limit, limit]: the smaller magnitude with the sign of a. */
+static inline vec v_clamp(vec a, vec limit) { return _mm512_range_ps(a, limit, 2); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
 }
 static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vec v_estimate(vec a) { return _mm512_rcp14_ps(a); }
-#define KD_NEWTON 1 /* steps from the estimate of a reciprocal, 2^-14, to full precision */
+#define KD_NEWTON 0 /* steps from the estimate of a reciprocal, 2^-14, to half the precision */
 static inline vec v_round(vec a) { return _mm512_roundscale_ps(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {
@@ -50,12 +52,13 @@ static inline vec v_min(vec a, vec b) { return _mm512_min_pd(a, b); }
 static inline vec v_max(vec a, vec b) { return _mm512_max_pd(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vec v_abs(vec a) { return _mm512_abs_pd(a); }
+static inline vec v_clamp(vec a, vec limit) { return _mm512_range_pd(a, limit, 2); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm512_or_pd(a, _mm512_and_pd(sign, _mm512_set1_pd(-0.0)));
 }
 static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_pd(a, b, c); }
 static inline vec v_estimate(vec a) { return _mm512_rcp14_pd(a); }
-#define KD_NEWTON 2
+#define KD_NEWTON 1
 static inline vec v_round(vec a) { return _mm512_roundscale_pd(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {

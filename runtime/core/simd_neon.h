@@ -60,3 +60,5 @@ static inline int v_any_outside(vec a, vec lower, vec upper) {
     return vminvq_u32(vreinterpretq_u32_u64(inside)) == 0;
 }
 #endif
+/* To [-limit, limit]. */
+static inline vec v_clamp(vec a, vec limit) { return v_max(v_min(a, limit), v_sub(v_set1(0), limit)); }

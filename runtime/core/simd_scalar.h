@@ -59,3 +59,5 @@ static inline vec v_exp2i(vec k) {
     return u.value;
 }
 static inline int v_any_outside(vec a, vec lower, vec upper) { return !(a >= lower && a <= upper); }
+/* To [-limit, limit]. */
+static inline vec v_clamp(vec a, vec limit) { return v_max(v_min(a, limit), v_sub(v_set1(0), limit)); }
