@@ -123,7 +123,7 @@ static void sort_and_number(parts *p) {
     size_t r, q;
     for (r = 0; r < p->records; ++r) {
         const uint32_t kind = kd_u32(record_at(p, r));
-        if (kind == 0 || kind >= KD_RECORD_KINDS || kind == KD_REC_TIED) put32(record_at(p, r), KD_REC_TERM);
+        if (kind == 0 || kind >= KD_RECORD_KINDS) put32(record_at(p, r), KD_REC_TERM);
     }
     for (r = 1; r < p->records; ++r)
         for (q = r; q > 0 && kd_u32(record_at(p, q - 1)) > kd_u32(record_at(p, q)); --q) {
@@ -196,23 +196,65 @@ static void lay(parts *p, size_t index, uint32_t section, uint32_t dtype, size_t
     *end = start + bytes;
 }
 
+/* A group of reflections, where the first generator may also change the places of two inputs. */
+static void repair_symmetry(parts *p) {
+    const uint32_t inputs = (uint32_t)count_of(p, KD_REC_INPUT), outputs = (uint32_t)count_of(p, KD_REC_OUTPUT);
+    uint8_t *const r = find(p, KD_REC_SYMMETRY, 0);
+    uint32_t generators, swap, b, i;
+    if (r == NULL) return;
+    generators = 1 + (kd_u32(r + 8) + 3) % 4, swap = inputs > 1 && r[24] % 2;
+    put32(r + 8, generators), put32(r + 12, 0);
+    for (b = 0; b < 4; ++b) {
+        uint32_t signs = (kd_u32(r + 16 + 2 * b) & 0xFFFF) & ((1u << inputs) - 1);
+        if (swap) signs = (signs & ~2u) | (signs & 1) << 1;
+        if (b >= generators) signs = 0;
+        r[16 + 2 * b] = (uint8_t)signs, r[17 + 2 * b] = (uint8_t)(signs >> 8);
+        memset(r + 24 + 8 * b, 0, 8);
+        for (i = 0; i < inputs && b < generators; ++i) {
+            const uint32_t from = swap && b == 0 && i < 2 ? 1 - i : i;
+            r[24 + 8 * b + i / 2] |= (uint8_t)(from << 4 * (i % 2));
+        }
+    }
+    for (i = 0; i < 16; ++i) {
+        const uint32_t keep = i < outputs ? (1u << generators) - 1 : 0;
+        r[56 + i / 2] &= (uint8_t)(i % 2 ? 0x0F | keep << 4 : 0xF0 | keep);
+        if (i < outputs && (r[56 + i / 2] >> 4 * (i % 2) & 15)) put_f64(find(p, KD_REC_AFFINE, i) + 16, 0);
+    }
+    if (swap) memcpy(find(p, KD_REC_NORMALIZE, 1) + 8, find(p, KD_REC_NORMALIZE, 0) + 8, 16);
+}
+
+/* Zeros for the outputs that change their sign; the bias was laid last. */
+static void repair_output_bias(parts *p, size_t outputs, uint32_t dtype) {
+    const uint8_t *const r = find(p, KD_REC_SYMMETRY, 0);
+    const size_t item = dtype == 1 ? 4 : 8;
+    size_t j;
+    if (r == NULL || p->tensors_size < outputs * item) return;
+    for (j = 0; j < outputs; ++j)
+        if (r[56 + j / 2] >> 4 * (j % 2) & 15) memset(p->tensors + p->tensors_size - (outputs - j) * item, 0, item);
+}
+
 static void repair_network(parts *p) {
     const size_t layers = count_of(p, KD_REC_DENSE), inputs = count_of(p, KD_REC_INPUT);
     const size_t outputs = count_of(p, KD_REC_OUTPUT);
     const uint8_t *first = find(p, KD_REC_TENSOR, 0);
     const uint32_t dtype = first && kd_u32(first + 8) == 2 ? 2 : 1;
+    const uint8_t *const symmetry = find(p, KD_REC_SYMMETRY, 0);
+    const size_t order = symmetry && layers > 1 ? (size_t)1 << (kd_u32(symmetry + 8) & 7) : 1;
     size_t l, n_in = inputs;
     make_count(p, KD_REC_TENSOR, 2 * layers + count_of(p, KD_REC_BASELINE));
     p->tensors_size = 0;
     for (l = 0; l < layers; ++l) {
         uint8_t *const r = find(p, KD_REC_DENSE, l);
-        const size_t n_out = l + 1 == layers ? outputs : 1 + (kd_u32(r + 16) + WIDEST - 1) % WIDEST;
+        const size_t last = l + 1 == layers, copies = last ? 1 : order, most = WIDEST / order > 0 ? WIDEST / order : 1;
+        const size_t n_out = last ? outputs : order * (1 + (kd_u32(r + 16) / order + most - 1) % most);
         memset(r + 28, 0, 36);
-        put32(r + 8, l + 1 == layers ? 0 : kd_u32(r + 8) % 5), put32(r + 12, (uint32_t)n_in);
+        put32(r + 8, last ? 0 : kd_u32(r + 8) % 5), put32(r + 12, (uint32_t)n_in);
         put32(r + 16, (uint32_t)n_out), put32(r + 20, (uint32_t)(2 * l)), put32(r + 24, (uint32_t)(2 * l + 1));
-        lay(p, 2 * l, 0, dtype, n_out, n_in, 0), lay(p, 2 * l + 1, 0, dtype, n_out, 1, 0);
+        lay(p, 2 * l, 0, dtype, n_out / copies, last ? n_in / order : n_in, 0);
+        lay(p, 2 * l + 1, 0, dtype, n_out / copies, 1, 0);
         n_in = n_out;
     }
+    repair_output_bias(p, outputs, dtype);
 }
 
 /* Tables are points, expected and whichever of the others there is room for, in order. */
@@ -290,6 +332,7 @@ static void repair(parts *p, uint32_t *state) {
     make_count(p, KD_REC_INPUT, 1 + (count_of(p, KD_REC_INPUT) + 15) % 16);
     make_count(p, KD_REC_OUTPUT, 1 + (count_of(p, KD_REC_OUTPUT) + 15) % 16);
     make_count(p, KD_REC_DENSE, 1 + (count_of(p, KD_REC_DENSE) + 7) % 8);
+    make_count(p, KD_REC_SYMMETRY, least(count_of(p, KD_REC_SYMMETRY), count_of(p, KD_REC_DENSE) > 1));
     if (skip != 1) make_count(p, KD_REC_NORMALIZE, count_of(p, KD_REC_INPUT));
     if (skip != 2) make_count(p, KD_REC_AFFINE, count_of(p, KD_REC_OUTPUT));
     sort_and_number(p);
@@ -302,6 +345,7 @@ static void repair(parts *p, uint32_t *state) {
     if (skip != 9) repair_equations(p);
     if (skip != 10) repair_targets(p);
     sort_and_number(p);
+    if (skip != 13) repair_symmetry(p);
     if (skip != 11) repair_network(p);
     if (skip != 12) repair_baseline(p, 1 + next_random(state) % 3);
     sort_and_number(p);

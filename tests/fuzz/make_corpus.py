@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from kdp_samples import bare_model, sample, tiny
+from tied_samples import tied_model, tied_tiny
 
 from kdpinn_runtime import pack
 from kdpinn_runtime.format import Equation, Factor, Term
@@ -38,6 +39,9 @@ def seeds():
         "deep": bare_model(sizes=(1, 2, 3, 4, 5, 2), activation="sin"),
         "many": bare_model(sizes=(4, 6, 4), activation="sigmoid"),
         "silu": bare_model(sizes=(3, 5, 3), activation="silu", dtype=np.float64),
+        "tied": tied_tiny(),
+        "tied-swap": tied_model("swap with signs and both", hidden=(2, 3), dtype=np.float64),
+        "tied-four": tied_model("four", hidden=(1, 1), activation="silu"),
     }
     return {name: pack(file) for name, file in shapes.items()}
 

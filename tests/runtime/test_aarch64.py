@@ -16,6 +16,8 @@ from kdp_samples import bare_model, burgers_equation, sample, with_baseline
 from numpy_model import NumpyModel
 from replaying import SOURCE, replay
 from test_core import UNIT, points_in
+from test_tied import moved
+from tied_samples import tied_model
 
 from kdpinn_runtime import verify
 
@@ -79,6 +81,21 @@ def test_jets_lie_within_the_rounding_bound(device, tmp_path, isa, dtype, activa
         assert said.isa == isa
         assert said.passed
         assert within_bound(file, said, x, dtype)
+
+
+@pytest.mark.parametrize("isa", ["neon", "scalar"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["odd", "odd and even", "three", "four"])
+def test_tied_layers_are_symmetric_to_the_last_bit(device, tmp_path, isa, dtype, name):
+    file = with_baseline(tied_model(name, (9, 6)), n=3)
+    file = replace(file, baseline=replace(file.baseline, data=None), pairs=((0, 0), (0, 1)))
+    x = points_in(file, 35)
+    at_x = replay(device, tmp_path, file, x, isa=isa, dtype=dtype)
+    assert at_x.passed
+    assert within_bound(file, at_x, x, dtype)
+    for generator in file.symmetry.generators:
+        there = replay(device, tmp_path, file, moved(generator, x), isa=isa, dtype=dtype)
+        assert (there.jets[0] - np.array(generator.outputs) * at_x.jets[0] == 0).all()
 
 
 def test_neon_is_the_first_choice(device, tmp_path):

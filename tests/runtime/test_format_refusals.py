@@ -19,6 +19,7 @@ from kdp_surgery import (
     PARAMETER,
     READERS,
     SECOND,
+    SYMMETRY,
     TARGET,
     TENSOR,
     TERM,
@@ -35,11 +36,13 @@ from kdp_surgery import (
     without,
 )
 from tied_cases import CASES as TIED_CASES
+from tied_samples import tied_tiny
 
 from kdpinn_runtime.format import REFUSALS, FormatError, pack, unpack
 
 GOOD = pack(sample())
 TINY = pack(tiny())
+TIED = pack(tied_tiny())
 FACTOR = struct.Struct("<I")
 
 
@@ -271,6 +274,7 @@ def test_core_refuses(name):
 def test_the_cases_start_from_a_good_file(reader):
     assert READERS[reader](GOOD) is None
     assert READERS[reader](TINY) is None
+    assert READERS[reader](TIED) is None
     assert rebuilt(GOOD) == GOOD, "the surgery changes nothing by itself"
 
 
@@ -280,10 +284,11 @@ def test_every_refusal_has_a_case():
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_every_flipped_bit_is_refused(reader):
-    refuse, data = READERS[reader], bytearray(TINY)
+@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+def test_every_flipped_bit_is_refused(reader, whole):
+    refuse, data = READERS[reader], bytearray(whole)
     accepted = []
-    for bit in range(8 * len(TINY)):
+    for bit in range(8 * len(whole)):
         data[bit // 8] ^= 1 << bit % 8
         if refuse(bytes(data)) is None:
             accepted.append(bit)
@@ -292,24 +297,25 @@ def test_every_flipped_bit_is_refused(reader):
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_every_truncation_is_refused(reader):
+@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+def test_every_truncation_is_refused(reader, whole):
     refuse = READERS[reader]
-    codes = {length: refuse(TINY[:length]) for length in range(len(TINY))}
+    codes = {length: refuse(whole[:length]) for length in range(len(whole))}
     assert set(codes.values()) == {"TRUNCATED"}
 
 
-def flipped_and_sealed(bit):
-    data = bytearray(TINY)
+def flipped_and_sealed(whole, bit):
+    data = bytearray(whole)
     data[bit // 8] ^= 1 << bit % 8
     return sealed(data)
 
 
-def check_flip(bit, compare):
+def check_flip(whole, bit, compare):
     """A flip with a right digest: refused by a FormatError, or another valid model.
 
     One flip can break several rules; the core names one of those that Python lists.
     """
-    data = flipped_and_sealed(bit)
+    data = flipped_and_sealed(whole, bit)
     try:
         model, codes = unpack(data), {None}
     except FormatError as error:
@@ -320,19 +326,28 @@ def check_flip(bit, compare):
         assert refusal_of_core(data) in codes, f"bit {bit}, byte {bit // 8}"
 
 
-BITS = [bit for bit in range(8 * len(TINY)) if not 64 <= bit // 8 < 96]
+def bits_of(whole):
+    return [bit for bit in range(8 * len(whole)) if not 64 <= bit // 8 < 96]
 
 
 @pytest.mark.parametrize("compare", [False, True], ids=["python", "core agrees"])
-def test_flipped_bits_with_a_right_digest(compare):
-    for bit in BITS[:: 29 if compare else 31]:
-        check_flip(bit, compare)
+@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+def test_flipped_bits_with_a_right_digest(whole, compare):
+    for bit in bits_of(whole)[:: 29 if compare else 31]:
+        check_flip(whole, bit, compare)
+
+
+def test_flipped_bits_of_a_symmetry():
+    at = next(k for k in range(128, len(TIED), 64) if TIED[k] == SYMMETRY)
+    for bit in range(8 * at, 8 * at + 512):
+        check_flip(TIED, bit, compare=True)
 
 
 @pytest.mark.slow
-def test_every_flipped_bit_with_a_right_digest():
-    for bit in BITS:
-        check_flip(bit, compare=True)
+@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+def test_every_flipped_bit_with_a_right_digest(whole):
+    for bit in bits_of(whole):
+        check_flip(whole, bit, compare=True)
 
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "format.md"

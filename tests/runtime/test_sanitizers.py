@@ -10,6 +10,7 @@ from core_build import compile_core, link
 from kdp_samples import tiny
 from loader_cases import CASES as EDGES
 from test_format_refusals import CASES as REFUSED
+from tied_samples import tied_tiny
 
 from kdpinn_runtime import pack
 
@@ -37,10 +38,10 @@ def harness(programs):
     return programs["harness"]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
+@pytest.fixture(scope="module", params=[tiny, tied_tiny], ids=["plain", "tied"])
+def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.kdp"
-    path.write_bytes(pack(tiny()))
+    path.write_bytes(pack(request.param()))
     return path
 
 
