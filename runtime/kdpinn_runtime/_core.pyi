@@ -1,6 +1,6 @@
 """The compiled module; `kdpinn_runtime.Model` and `kdpinn_runtime.reverse` are its public faces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ def check(file: bytes) -> str | None:
     """None if the core accepts the file, else the name of its refusal."""
 
 class Bound:
-    def __call__(self) -> int:
-        """Points outside the domain, or -(row + 1) of the first row that is not finite."""
+    def step(self) -> None:
+        """Evaluate; calls the report with (points outside, first bad row or -1) if there are any."""
 
 class Engine:
     def __init__(self, file: bytes, isa: str | None = None) -> None: ...
@@ -41,7 +41,10 @@ class Engine:
     ) -> tuple[int, int]: ...
     def residual(self, x: Array, jets: Array, data: Array | None, out: Array) -> None: ...
     def selftest(self, single: bool) -> dict[str, Any]: ...
-    def bind(self, x: Rows, out: Rows) -> Bound: ...
+    def bind(self, x: Rows, out: Rows, report: Callable[[int, int], None]) -> Bound: ...
+    def bind_jet(
+        self, x: Rows, pairs: Pairs, out: Rows, report: Callable[[int, int], None]
+    ) -> Bound: ...
 
 class Trainee:
     def __init__(

@@ -167,30 +167,52 @@ class Model:
         Both are checked once, here: C-contiguous arrays of one type, float32 or float64, which the
         call keeps alive and reads and writes in place. Use one such call per thread.
         """
-        rows = x.shape[0] if isinstance(x, np.ndarray) and x.ndim == 2 else "n"
-        for name, array, columns in (("x", x, len(self.inputs)), ("out", out, len(self.outputs))):
-            fits = (
-                isinstance(array, np.ndarray)
-                and array.shape == (rows, columns)
-                and array.dtype in (np.float32, np.float64)
-                and array.dtype == x.dtype
-                and array.flags.c_contiguous
-            )
-            if not fits:
-                raise ValueError(
-                    f"`bind` needs `{name}` as a C-contiguous array of shape ({rows}, {columns}), "
-                    f"float32 or float64 alike for x and out; got {_describe(array)}."
-                )
+        self._check_bound("bind", "x", x, x, len(self.inputs))
+        self._check_bound("bind", "out", out, x, len(self.outputs))
         if not out.flags.writeable:
             raise ValueError("`bind` writes to `out`, which is read-only: pass a writeable array.")
-        evaluate, report = self._engine.bind(x, out), self._report
+        step: Callable[[], None] = self._engine.bind(x, out, self._reporter(x)).step
+        return step
 
-        def call() -> None:
-            code = evaluate()
-            if code:
-                report(x, max(code, 0), -code - 1 if code < 0 else -1)
+    def bind_jet(
+        self, x: Array, second: Literal["all"] | Sequence[Sequence[str]] = "all"
+    ) -> tuple[Callable[[], None], Jet]:
+        """A call without arguments, and the jet at `x` (n, d) that it fills anew every time.
 
-        return call
+        `x` is checked once, here: a C-contiguous array, float32 or float64, which the call keeps
+        alive and reads in place. `second` as for `jet`. Use one such call per thread.
+
+            step, jet = model.bind_jet(x, [("x", "x")])
+            step()
+            jet["u_xx"]
+        """
+        self._check_bound("bind_jet", "x", x, x, len(self.inputs))
+        jet = self._empty_jet(x, pair_indices(second, self.inputs))
+        bound = self._engine.bind_jet(x, list(jet.pairs), jet.channels, self._reporter(x))
+        step: Callable[[], None] = bound.step
+        return step, jet
+
+    def _check_bound(self, call: str, name: str, array: Array, x: Array, columns: int) -> None:
+        rows = x.shape[0] if isinstance(x, np.ndarray) and x.ndim == 2 else "n"
+        fits = (
+            isinstance(array, np.ndarray)
+            and array.shape == (rows, columns)
+            and array.dtype in (np.float32, np.float64)
+            and array.dtype == x.dtype
+            and array.flags.c_contiguous
+        )
+        if not fits:
+            alike = " alike for x and out" if call == "bind" else ""
+            raise ValueError(
+                f"`{call}` needs `{name}` as a C-contiguous array of shape ({rows}, {columns}), "
+                f"float32 or float64{alike}; got {_describe(array)}."
+            )
+
+    def _reporter(self, x: Array) -> Callable[[int, int], None]:
+        def report(outside: int, bad_row: int) -> None:
+            self._report(x, outside, bad_row)
+
+        return report
 
     def at(self, **coordinates: ArrayLike) -> dict[str, Array]:
         """Named outputs at named coordinates, which broadcast: `model.at(x=0.3, t=times)["u"]`."""
@@ -199,9 +221,13 @@ class Model:
         return {variable.name: out[:, k].reshape(shape) for k, variable in enumerate(self.outputs)}
 
     def _jet(self, points: Array, pairs: tuple[tuple[int, int], ...], threads: int) -> Jet:
+        jet = self._empty_jet(points, pairs)
+        self._report(points, *self._engine.jet(points, True, list(pairs), jet.channels, threads))
+        return jet
+
+    def _empty_jet(self, points: Array, pairs: tuple[tuple[int, int], ...]) -> Jet:
         channels = 1 + len(self.inputs) + len(pairs)
         out = np.empty((channels, len(points), len(self.outputs)), points.dtype)
-        self._report(points, *self._engine.jet(points, True, list(pairs), out, threads))
         inputs = tuple(variable.name for variable in self.inputs)
         outputs = tuple(variable.name for variable in self.outputs)
         return Jet(channels=out, pairs=pairs, inputs=inputs, outputs=outputs)

@@ -162,26 +162,26 @@ class QuickCall {
     }
 };
 
-// One point set and one output array, checked once; every call is then a plain C call.
+// One point set and one output array, checked once; every call is then a plain C call. `report` is
+// called with (points outside, first bad row or -1) where a call saw any.
 class Bound {
   public:
     template <class Real>
-    static Bound make(Engine &engine, Rows<Real> x, OutRows<Real> y) {
-        require(x.shape(1) == kd_input_count(&engine.model()), "x has the wrong number of columns");
+    static Bound values(Engine &engine, Rows<Real> x, OutRows<Real> y, nb::callable report) {
         require(y.shape(0) == x.shape(0) && y.shape(1) == kd_output_count(&engine.model()), "out has the wrong shape");
-        Bound bound;
-        bound.plan_ = engine.plan(Calls<Real>::precision);
-        bound.n_ = x.shape(0);
-        bound.x_ = x.data();
-        bound.y_ = y.data();
-        bound.single_ = std::is_same_v<Real, float>;
-        bound.workspace_ = allocate(kd_workspace_size(bound.plan_, &KD_VALUES));
-        bound.busy_ = std::make_unique<std::atomic_flag>();
-        return bound;
+        return make<Real>(engine, x, KD_VALUES, y.data(), std::move(report));
     }
 
-    // Outside count, or -(row + 1) of the first row that is not finite.
-    std::int64_t call() {
+    template <class Real>
+    static Bound jets(Engine &engine, Rows<Real> x, const Pairs &pairs, OutJets<Real> y, nb::callable report) {
+        const kd_channels channels = make_channels(true, pairs, kd_input_count(&engine.model()));
+        require(y.shape(0) == 1 + channels.first + channels.pairs && y.shape(1) == x.shape(0) &&
+                    y.shape(2) == kd_output_count(&engine.model()),
+                "the jet array has the wrong shape");
+        return make<Real>(engine, x, channels, y.data(), std::move(report));
+    }
+
+    void step() {
         if (busy_->test_and_set(std::memory_order_acquire))
             throw std::runtime_error("this bound call is already running in another thread: bind once per thread");
         kd_report report = {0, 0};
@@ -193,26 +193,45 @@ class Bound {
             status = run(&report);
         }
         busy_->clear(std::memory_order_release);
-        if (status == KD_NOT_FINITE) return -static_cast<std::int64_t>(report.row) - 1;
-        check(status);
-        return static_cast<std::int64_t>(report.outside);
+        if (status == KD_OK && report.outside == 0) return;
+        if (status != KD_OK && status != KD_NOT_FINITE) throw Refused(status);
+        report_(report.outside, status == KD_OK ? std::int64_t{-1} : static_cast<std::int64_t>(report.row));
     }
 
   private:
+    template <class Real>
+    static Bound make(Engine &engine, Rows<Real> x, const kd_channels &channels, Real *y, nb::callable report) {
+        require(x.shape(1) == kd_input_count(&engine.model()), "x has the wrong number of columns");
+        Bound bound;
+        bound.plan_ = engine.plan(Calls<Real>::precision);
+        bound.channels_ = channels;
+        bound.n_ = x.shape(0);
+        bound.x_ = x.data();
+        bound.y_ = y;
+        bound.single_ = std::is_same_v<Real, float>;
+        bound.workspace_ = allocate(kd_workspace_size(bound.plan_, &channels));
+        bound.busy_ = std::make_unique<std::atomic_flag>();
+        bound.report_ = std::move(report);
+        return bound;
+    }
+
     kd_status run(kd_report *report) {
         if (single_)
-            return kd_eval(plan_, n_, static_cast<const float *>(x_), static_cast<float *>(y_), workspace_.get(), report);
-        return kd_eval_f64(plan_, n_, static_cast<const double *>(x_), static_cast<double *>(y_), workspace_.get(),
-                           report);
+            return kd_jet(plan_, &channels_, n_, static_cast<const float *>(x_), static_cast<float *>(y_),
+                          workspace_.get(), report);
+        return kd_jet_f64(plan_, &channels_, n_, static_cast<const double *>(x_), static_cast<double *>(y_),
+                          workspace_.get(), report);
     }
 
     const kd_plan *plan_ = nullptr;
+    kd_channels channels_ = {};
     std::size_t n_ = 0;
     const void *x_ = nullptr;
     void *y_ = nullptr;
     bool single_ = true;
     Aligned workspace_;
     std::unique_ptr<std::atomic_flag> busy_;
+    nb::callable report_;
 };
 
 // ---- training: jets of a parameter vector, and the reverse pass ----
@@ -347,11 +366,15 @@ NB_MODULE(_core, m) {
         .def("jet", &jet<double>, "x"_a.noconvert(), "first"_a, "pairs"_a, "out"_a.noconvert(), "threads"_a = 1)
         .def("residual", &residual, "x"_a.noconvert(), "jets"_a.noconvert(), "data"_a.none(), "out"_a.noconvert())
         .def("selftest", &selftest, "single"_a)
-        .def("bind", &Bound::make<float>, "x"_a.noconvert(), "out"_a.noconvert(), nb::keep_alive<0, 1>(),
-             nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>())
-        .def("bind", &Bound::make<double>, "x"_a.noconvert(), "out"_a.noconvert(), nb::keep_alive<0, 1>(),
-             nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>());
-    nb::class_<Bound>(m, "Bound").def("__call__", &Bound::call);
+        .def("bind", &Bound::values<float>, "x"_a.noconvert(), "out"_a.noconvert(), "report"_a,
+             nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>())
+        .def("bind", &Bound::values<double>, "x"_a.noconvert(), "out"_a.noconvert(), "report"_a,
+             nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>())
+        .def("bind_jet", &Bound::jets<float>, "x"_a.noconvert(), "pairs"_a, "out"_a.noconvert(), "report"_a,
+             nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 4>())
+        .def("bind_jet", &Bound::jets<double>, "x"_a.noconvert(), "pairs"_a, "out"_a.noconvert(), "report"_a,
+             nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 4>());
+    nb::class_<Bound>(m, "Bound").def("step", &Bound::step);
 
     nb::class_<Trainee>(m, "Trainee")
         .def(nb::init<Widths, std::uint32_t, Vector, Points, std::optional<Vector>, const Pairs &, int, const Isa &>(),

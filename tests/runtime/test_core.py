@@ -167,6 +167,44 @@ def test_bound_call_follows_its_arrays(isa):
         model.bind(np.asfortranarray(x), out)
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bound_jet_follows_its_points(isa, dtype):
+    file = bare_model(sizes=(2, 9, 9, 2))
+    model = load(pack(file), isa=isa)
+    for n in (1, 100):
+        x = points_in(file, n, dtype)
+        step, jet = model.bind_jet(x, [("t", "x")])
+        for _ in range(2):
+            step()
+            assert jet.channels.dtype == dtype
+            assert np.array_equal(jet.channels, model.jet(x, [("t", "x")]).channels)
+            assert np.array_equal(jet["u_xt"], model.jet(x)["u_xt"])
+            x[:] = 0.5 * x[::-1]
+    with pytest.raises(ValueError, match=r"`bind_jet` needs `x`.*\(100, 2\).*float64; got int64"):
+        model.bind_jet(x.astype(np.int64))
+    with pytest.raises(ValueError, match="pairs of input names"):
+        model.bind_jet(x, [("x", "q")])
+
+
+def test_bound_calls_report_what_they_saw():
+    file = bare_model()
+    x = points_in(file, 100)
+    x[[3, 7]] = 9.0
+    model = load(pack(file), outside="count")
+    model.bind(x, np.empty((100, 1)))()
+    model.bind_jet(x)[0]()
+    assert model.outside_count == 4
+    with pytest.raises(ValueError, match="2 of 100 points"):
+        load(pack(file), outside="refuse").bind_jet(x)[0]()
+    with pytest.warns(UserWarning, match="2 of 100") as caught:
+        load(pack(file)).bind(x, np.empty((100, 1)))()
+    assert caught[0].filename == __file__, "the warning names the line that called"
+    x[5, 1] = np.inf
+    with pytest.raises(ValueError, match=r"Row 5 .*not finite .*t=inf"):
+        model.bind_jet(x)[0]()
+
+
 def test_points_that_are_not_finite_are_refused_by_row():
     file = bare_model()
     model = load(pack(file))
