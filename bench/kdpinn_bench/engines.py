@@ -7,7 +7,7 @@ second derivatives that the model lists.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 
@@ -28,12 +28,14 @@ from kdpinn_runtime.format import ModelFile, pack
 class Native:
     """Our runtime through its Python binding, values with buffers bound beforehand.
 
-    isa: a path other than the best one; derivatives: by `Model.jet`, which makes its own output.
+    isa: a path other than the best one; derivatives: those too; untied: the same network without
+    its symmetry.
     """
 
     name: str = "kdpinn-runtime"
     isa: str = ""
     derivatives: bool = False
+    untied: bool = False
 
     def missing(self) -> str:
         """Why the path cannot be told apart here; empty if it can."""
@@ -44,6 +46,8 @@ class Native:
 
     def prepare(self, model: ModelFile, x: Points) -> Prepared:
         """Load the model's bytes and bind both buffers."""
+        if self.untied:
+            model = replace(model, symmetry=None)
         loaded = kdpinn_runtime.load(pack(model), outside="count", isa=self.isa or None)
         if self.derivatives:
             return _native_jets(loaded, model, x)
@@ -232,13 +236,13 @@ def present(engines: list[Engine]) -> tuple[Engine, ...]:
 def _native_jets(loaded: kdpinn_runtime.Model, model: ModelFile, x: Points) -> Prepared:
     names = [v.name for v in model.inputs]
     second = [(names[i], names[j]) for i, j in model.pairs]
-    call = partial(loaded.jet, x, second)
+    call, jet = loaded.bind_jet(x, second)
 
     def output() -> FloatArray:
-        channels = call().channels
-        return np.ascontiguousarray(channels.transpose(1, 0, 2).reshape(len(x), -1))
+        call()
+        return np.ascontiguousarray(jet.channels.transpose(1, 0, 2).reshape(len(x), -1))
 
-    return Prepared(call, output, f"Model.jet, {loaded.isa}", loaded.isa)
+    return Prepared(call, output, f"bound jet, {loaded.isa}", loaded.isa)
 
 
 def _graph(model: ModelFile, derivatives: bool) -> bytes:

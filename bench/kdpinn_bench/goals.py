@@ -203,6 +203,22 @@ def _error(results: Results) -> Figure | None:
     return Figure(worst, worst, worst, where)
 
 
+def _tied(order: int) -> Callable[[Results], Figure | None]:
+    def measure(results: Results) -> Figure | None:
+        gains = [
+            (gain, table.net)
+            for table in results.tables("tied")
+            for cell in [_cells(table).get("untied")]
+            if table.net.endswith(f"order {order}") and cell and (gain := cell.slowdown) is not None
+        ]
+        if not gains:
+            return None
+        worst, net = min(gains, key=lambda g: g[0].median)
+        return Figure(worst.median, worst.low, worst.high, f"lowest: {net}")
+
+    return measure
+
+
 def _threads(results: Results) -> Figure | None:
     gains = [
         (gain, table.net)
@@ -257,6 +273,14 @@ GOALS = (
     ),
     Goal(name="one point from Python, A: bind", limit=0.35e-6, measure=_call("bind"), **_MICRO),
     Goal(name="one point from Python, A: call", limit=1.0e-6, measure=_call("call"), **_MICRO),
+    *(
+        Goal(
+            name=f"tied layers: times as fast as untied ones, symmetry of order {order}",
+            limit=limit,
+            measure=_tied(order),
+        )
+        for order, limit in ((2, 1.6), (4, 2.4))
+    ),
     Goal(
         name="error against float64, relative to onnxruntime's",
         limit=2.0,

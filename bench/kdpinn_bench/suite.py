@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from kdpinn_bench import engines as e
+from kdpinn_bench.cases import TIED, tied_model
 from kdpinn_bench.conditions import Condition, conditions
 from kdpinn_bench.engine import Engine
 from kdpinn_bench.instructions import Instructions, count_instructions
@@ -42,13 +43,18 @@ DERIVATIVE_ENGINES: Mapping[str, Engine] = {
     "torch": e.TorchAutograd(),
 }
 CALL_ENGINES = (e.Native("bind"), e.NativeCall("call"), e.OnnxRuntime(), e.OnnxRuntimeCall())
+TIED_ENGINES = (e.Native("tied"), e.Native("untied", untied=True))
 THREAD_ENGINES = (e.NativeCall("2 threads", threads=2), e.NativeCall("1 thread"))
 
 DERIVATIVE_POINTS = (100, 10_000)
 """Where derivatives are timed, of the points asked for: one point measures the interpreter."""
 THREAD_POINTS = 65_536
-SECTIONS = ("values", "derivatives", "python", "threads", "conditions", "instructions", "solver")
-QUICK_SECTIONS = SECTIONS[:5]
+TIED_POINTS = 10_000
+SECTIONS = (
+    *("values", "derivatives", "python", "tied", "threads", "conditions"),
+    *("instructions", "solver"),
+)
+QUICK_SECTIONS = SECTIONS[:6]
 SECONDS = 2.5
 """Longest time for one network and number of points, in s."""
 
@@ -169,6 +175,7 @@ def steps(order: Order) -> Iterator[Step]:
         "values": _values,
         "derivatives": _derivatives,
         "python": _python,
+        "tied": _tied,
         "threads": _threads,
         "conditions": _conditions,
         "instructions": _instructions,
@@ -208,6 +215,12 @@ def _derivatives(order: Order) -> Made:
 def _python(order: Order) -> Made:
     for net, model in order.models.items():
         yield f"one point {net}", partial(_table, order, net, model, 1, CALL_ENGINES)
+
+
+def _tied(order: Order) -> Made:
+    for net, (hidden, generators) in TIED.items():
+        model = tied_model(hidden, generators)
+        yield f"tied {net}", partial(_table, order, net, model, TIED_POINTS, TIED_ENGINES)
 
 
 def _threads(order: Order) -> Made:

@@ -34,8 +34,8 @@ def test_a_run_of_every_quick_section(tmp_path):
     assert list(run.sections) == list(suite.QUICK_SECTIONS)
     assert [m.points for m in run.tables("values")] == [1, 100]
     assert [m.points for m in run.tables("derivatives")] == [100]
-    assert seen[0] == (0, 6, "values A, 1 points")
-    assert seen[-1] == (6, 6, "done")
+    assert seen[0] == (0, 10, "values A, 1 points")
+    assert seen[-1] == (10, 10, "done")
     text = text_of(run)
     for part in ("torch autograd", "onnxruntime run", "1 thread", "shared core", "not measured"):
         assert part in text
@@ -46,7 +46,7 @@ def test_a_run_of_every_quick_section(tmp_path):
     assert [c["engine"] for c in cells] == [suite.OURS, "onnxruntime", "torch eager"]
     assert len(cells[0]["samples_s"]) == cells[0]["rounds"] >= 7
     assert cells[0]["share_of_peak"]["median"] > 0
-    assert len(found["goals"]) == 13
+    assert len(found["goals"]) == 15
 
 
 def test_an_interrupt_keeps_what_is_finished(monkeypatch):
