@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,8 @@ def teacher_from(
     if suffix == ".onnx":
         return onnx_teacher(source.path, box, fields)
     if suffix == ".py":
-        value = load_object(source.path, source.attribute, KINDS)
+        with _defaults_kept():
+            value = load_object(source.path, source.attribute, KINDS)
         return teacher_of(value, box, fields, source.name)
     return teacher_of(_unpickled(source.path, trust_pickle), box, fields, source.name)
 
@@ -80,6 +83,18 @@ def _check_names(
             f"{', '.join(teacher.outputs)}, asked for is {', '.join(wanted[0])} to "
             f"{', '.join(wanted[1])}: names and their order must be the same."
         )
+
+
+@contextmanager
+def _defaults_kept() -> Iterator[None]:
+    """Take back what a user's file sets for all of torch: frameworks choose a device and a type."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:  # any device that is set slows every call
+            torch.set_default_device(device)
 
 
 def _unpickled(path: Path, trust_pickle: bool) -> Any:

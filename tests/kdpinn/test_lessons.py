@@ -160,6 +160,17 @@ def test_what_a_module_file_may_hold():
     assert lesson("pair", fields="u,v").teacher.outputs == ("u", "v")
 
 
+def test_what_a_module_file_sets_for_all_of_torch_is_taken_back(tmp_path):
+    path = tmp_path / "loud.py"
+    path.write_text(
+        "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_default_device('meta')\n"
+        "def flat(x):\n    return x[:, 0]\n"
+    )
+    assert lesson(f"{path}:flat").teacher.outputs == ("u",)
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_default_device().type == "cpu"
+
+
 def test_a_plain_onnx_graph_teaches_with_derivatives(tmp_path):
     plain = lesson(onnx_file(tmp_path / "a.onnx", "Sin")).teacher
     assert isinstance(plain, Field)
