@@ -10,20 +10,26 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import kdpinn_runtime
 from kdpinn.field import Field
 from kdpinn.geometry import Box
+from kdpinn.jets import JetSpec
 from kdpinn.problems import Samples, load_problem
 from kdpinn.sampling import interior
 from kdpinn.teachers.boxes import parse_domain
 from kdpinn.teachers.ensemble import Ensemble, SmoothEnsemble
 from kdpinn.teachers.functions import Function
 from kdpinn.teachers.lesson import lesson_of
+from kdpinn.teachers.model_files import RuntimeModel
 from kdpinn.teachers.patches import Patches
 from kdpinn.teachers.request import Request
 from kdpinn.teachers.slices import Slices
 from kdpinn.teachers.source import Source
 from kdpinn.teachers.table import Table
 from kdpinn.teachers.taught import rebuilt, recorded
+from kdpinn_export import BaselineTables, NetworkArrays, baseline_points, to_kdp
+from kdpinn_runtime import write
+from kdpinn_runtime.format import Layer, Variable
 
 HERE = Path(__file__).parent
 MODULE = HERE / "teacher_module.py"
@@ -195,6 +201,48 @@ def test_a_field_of_ours_brings_its_names_and_domain(tmp_path):
     np.testing.assert_array_equal(found.teacher.values(x), made.values(x))
     np.testing.assert_allclose(found.problem.domain.upper, BOX.upper, rtol=1e-15)
     refused("asked for is a, b to u", tmp_path / "f.safetensors", domain="a=0:1,b=0:1")
+
+
+def kdp_file(path: Path, *activations: str) -> Path:
+    generator = np.random.default_rng(0)
+    layers = [
+        Layer(weight=generator.normal(size=(k, j)), bias=np.ones(k), activation=a)
+        for j, k, a in zip((2, 3, 3), (3, 3, 1), (*activations, "identity"))
+    ]
+    network = NetworkArrays(
+        layers=tuple(layers),
+        input_shift=np.array([0.0, 1.0]),
+        input_scale=np.ones(2),
+        output_shift=np.zeros(1),
+        output_scale=np.ones(1),
+    )
+    file = to_kdp(
+        network,
+        inputs=[Variable(name=n, lower=BOX.bounds(n)[0], upper=BOX.bounds(n)[1]) for n in "xt"],
+        outputs=[("u", "")],
+        tables=BaselineTables(points=baseline_points(BOX.lower, BOX.upper, 16)),
+    )
+    write(path, file)
+    return path
+
+
+@pytest.mark.parametrize("activations", [("tanh", "tanh"), ("tanh", "sin")])
+def test_a_model_file_brings_all_it_needs(tmp_path, activations):
+    """With one kind of activation as a field, with several as the runtime evaluates it."""
+    path = kdp_file(tmp_path / "m.kdp", *activations)
+    found = lesson(path, domain="")
+    teacher = found.teacher
+    assert isinstance(teacher, Field if len(set(activations)) == 1 else RuntimeModel)
+    assert found.problem.domain == BOX
+    x = interior(BOX, 20, seed=0)
+    spec = JetSpec(2, 2, ((0, 1),))
+    jets = teacher.jets(x, spec)
+    model = kdpinn_runtime.load(path)
+    own = model.jet(x.numpy(), second=(("x", "t"),))
+    # The same network by two programs in float64: sums of a dozen numbers of size 10 at most.
+    np.testing.assert_allclose(jets.numpy(), own.channels, atol=12 * 10 * 2.0**-50)
+    np.testing.assert_allclose(teacher.values(x.numpy()), model(x.numpy()), atol=1e-13)
+    assert teacher.jets(x, JetSpec(2, 0)).shape == (1, 20, 1)
 
 
 def test_a_pickle_is_loaded_only_if_trusted(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import teacher_module
 from typer.testing import CliRunner, Result
 
 import kdpinn_runtime
-from kdpinn import plan
+from kdpinn import pipeline, plan
 from kdpinn.cli import app
 from kdpinn.distill import distill, new_student
 from kdpinn.geometry import Box
@@ -20,6 +21,7 @@ from kdpinn.recipe import Distillation, Recipe
 from kdpinn.sampling import interior
 from kdpinn.teachers.lesson import lesson_of
 from kdpinn.teachers.request import Request
+from kdpinn.train import Interrupted
 
 HERE = Path(__file__).parent
 MODULE = HERE / "teacher_module.py"
@@ -170,6 +172,22 @@ def test_samples_of_a_stated_problem(tmp_path):
     found = distilled(tmp_path / "out", DECAY, "--teacher", tmp_path / "s.npz")
     assert any("160 samples teach, 40 judge" in note for note in found["notes"])
     assert found["student"]["rel_l2"] < 0.05
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise Interrupted("asked to")
+
+    monkeypatch.setattr(pipeline, "distill", interrupted)
+    source = f"{MODULE}:bump@weight=2"
+    result = kdpinn("distill", "--teacher", source, *DOMAIN, "--students", "3;4", "--out", tmp_path)
+    assert result.exit_code == 130
+    words = shlex.split(result.stderr.split("Go on with: ")[1])
+    assert words[:2] == ["kdpinn", "distill"]
+    monkeypatch.undo()
+    monkeypatch.setitem(plan.DEFAULT_RECIPES, "quick", SHORT)
+    assert kdpinn(*words[1:]).exit_code == 0
+    assert (tmp_path / "student-13.kdp").exists()
 
 
 def test_wrong_use(tmp_path):
