@@ -70,7 +70,7 @@ def same(model):
     network = from_onnx(model)
     got, dtype = computed(model)
     arithmetic = RunningError(dtype)
-    value = jets(network, arithmetic.constant(POINTS), (), arithmetic).value
+    value = jets(network, arithmetic.constant(POINTS), 2, (), arithmetic).value
     np.testing.assert_array_less(np.abs(got - value.value), ROOM * value.error)
     # The bound must be able to fail: a wrong sign of one bias is far outside.
     assert np.max(ROOM * value.error) < 1e-3 * np.max(np.abs(value.value))
