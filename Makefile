@@ -85,9 +85,9 @@ $(VENV)/.runtime: $(VENV)/.created constraints.txt $(RUNTIME_SOURCES)
 	touch $@
 
 $(VENV)/.kdpinn: $(VENV)/.runtime pyproject.toml constraints.txt
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev,search]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.kdpinn
-	$(PIP) -e '.[dev,bench]'
+	$(PIP) -e '.[dev,search,bench]'
 	touch $@

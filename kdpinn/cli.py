@@ -159,6 +159,55 @@ def distill(
 
 
 @app.command()
+def search(
+    problem: ProblemName,
+    out: Out,
+    trials: Annotated[int, typer.Option(min=1, help="Students to distil, in all sessions.")] = 20,
+    preset: Preset = "quick",
+    seed: Seed = 0,
+    teacher: Annotated[
+        Path | None, typer.Option(help="A teacher.kdp of this problem; trained if not given.")
+    ] = None,
+    depths: Annotated[str, typer.Option(help="Hidden layers: 1,2,3 or 1-4.")] = "1-4",
+    widths: Annotated[str, typer.Option(help="Neurons of each: 4-32:2 or 8,16.")] = "4-32:2",
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Of the matching; the recipe's if not given.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler, to run there.")] = "",
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search for the student's width and depth: error, latency and bytes against each other."""
+    hint = f"kdpinn search {problem} --trials {trials} --preset {preset} --seed {seed} --out {out}"
+    with reported(resume=f"{hint} --resume (and the options given)"):
+        from kdpinn.plan import Order
+        from kdpinn.search import SearchOrder, Space
+        from kdpinn.search import search as go
+        from kdpinn.search.front import table
+        from kdpinn.search.space import numbers
+        from kdpinn.search.workers import place
+
+        order = Order(
+            spec=problem,
+            preset=preset,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            teacher=teacher,
+        )
+        space = Space(depths=numbers(depths), widths=numbers(widths))
+        wanted = SearchOrder(order=order, trials=trials, space=space, iterations=iterations)
+        found = go(wanted, out, lambda: place(workers, dask), Console(stderr=True))
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        _stdout().print(table(found.front, f"Students that no other of {len(found.rows)} beats"))
+        _stdout().print(f"{out / 'search.json'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
 def export(
     model: ModelPath,
     out: Annotated[
