@@ -195,10 +195,11 @@ def search(
             seed=seed,
             resume=resume,
             overwrite=overwrite,
-            teacher=teacher,
         )
         space = Space(depths=numbers(depths), widths=numbers(widths))
-        wanted = SearchOrder(order=order, trials=trials, space=space, iterations=iterations)
+        wanted = SearchOrder(
+            order=order, trials=trials, space=space, iterations=iterations, teacher=teacher
+        )
         found = go(wanted, out, lambda: place(workers, dask), Console(stderr=True))
     if as_json:
         _print_json(found.to_dict())

@@ -15,6 +15,7 @@ from rich.console import Console
 
 import kdpinn_runtime
 from kdpinn import atomic
+from kdpinn.evaluation import check_names
 from kdpinn.field import Field
 from kdpinn.outcome import Outcome
 from kdpinn.plan import Order, plan_of, recipe_of
@@ -26,7 +27,8 @@ from kdpinn.search.space import Space
 from kdpinn.search.study import Study
 from kdpinn.search.trial import Architecture, Found, Job
 from kdpinn.search.workers import Workers
-from kdpinn.shipping import model_file
+from kdpinn.shipping import field_of, model_file
+from kdpinn.steps import digest_of
 from kdpinn.teacher import train_teacher
 from kdpinn_runtime.latency import call_times, one_core
 
@@ -39,15 +41,17 @@ class SearchOrder:
     """What a search was asked for.
 
     Attributes:
-        order: problem, preset, seed, teacher's file, resume and overwrite.
+        order: problem, preset, seed, resume and overwrite.
         trials: that go to their end, earlier sessions' included.
         iterations: of the matching in each trial; None for the recipe's.
+        teacher: a model file of this problem; None to train one.
     """
 
     order: Order
     trials: int
     space: Space = dataclasses.field(default_factory=Space)
     iterations: int | None = None
+    teacher: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("trials", "iterations"):
@@ -89,12 +93,13 @@ def search(
     recipe = recipe_of(problem, order.preset, order.seed)
     plan = {**plan_of(problem, recipe, order), "search": dataclasses.asdict(wanted.space)}
     plan["search"]["iterations"] = wanted.iterations
+    plan["search"]["teacher"] = "" if wanted.teacher is None else digest_of(wanted.teacher)
     with RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder:
         # A process that was killed while it wrote leaves the journal's lock; the folder is ours.
         for lock in folder.state.glob("study.journal.*"):
             lock.unlink()
         study = Study(folder.state / "study.journal", wanted.space, order.seed)
-        teacher = _teacher(problem, recipe, order, folder, console)
+        teacher = _teacher(problem, recipe, wanted, folder, console)
         place = workers()
         try:
             _trials(wanted, plan["spec"], teacher, study, place, out / "students", console)
@@ -175,16 +180,24 @@ def latency_us(path: Path) -> float:
 
 
 def _teacher(
-    problem: Problem, recipe: Recipe, order: Order, folder: RunFolder, console: Console | None
+    problem: Problem,
+    recipe: Recipe,
+    wanted: SearchOrder,
+    folder: RunFolder,
+    console: Console | None,
 ) -> Field:
     """The teacher, from a file or trained once; kept as teacher.kdp."""
     kept = folder.state / "teacher.safetensors"
     if folder.finished("teacher") is None:
-        if order.teacher is not None:
-            outcome = Outcome.of_file(problem, order.teacher)
+        if wanted.teacher is not None:
+            model = kdpinn_runtime.load(wanted.teacher)
+            check_names(problem, model)
+            field = field_of(model.file, problem.name)
+            outcome = Outcome.given(field, f"Taken from {wanted.teacher.name}.")
         else:
+            seed, resume = wanted.order.seed, wanted.order.resume
             trained = train_teacher(
-                problem, recipe, folder.state, order.seed, resume=order.resume, console=console
+                problem, recipe, folder.state, seed, resume=resume, console=console
             )
             outcome = Outcome.of_training(trained)
         facts, files = outcome.store(kept)

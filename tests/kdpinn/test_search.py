@@ -85,6 +85,16 @@ def test_a_search_goes_on_where_it_ended(wanted, tmp_path):
     assert len(set(architectures(second.rows))) == 3
 
 
+def test_a_teacher_may_come_from_an_earlier_search(wanted, tmp_path):
+    one = replace(wanted, trials=1)
+    first = search(one, tmp_path / "a", lambda: Inside(1, refuses_width_four))
+    given = replace(one, teacher=tmp_path / "a" / "teacher.kdp")
+    second = search(given, tmp_path / "b", lambda: Inside(1, refuses_width_four))
+    assert not (tmp_path / "b" / "run" / "teacher.jsonl").exists()
+    # The file holds float32: the students differ by the teacher's rounding.
+    assert second.rows[0]["error"] == pytest.approx(first.rows[0]["error"], rel=0.2)
+
+
 def test_running_trials_of_a_dead_search_are_tried_again_first(tmp_path):
     journal = tmp_path / "study.journal"
     study = Study(journal, SPACE, 0)
@@ -112,9 +122,9 @@ def complete(found, trials: int) -> None:
 
 
 def test_a_killed_process_is_noticed_and_its_trial_repeated(wanted, tmp_path):
-    two = replace(wanted, trials=2)
-    found = search(two, tmp_path / "out", lambda: LocalWorkers(2, dies_once))
-    complete(found, 2)
+    one = replace(wanted, trials=1)
+    found = search(one, tmp_path / "out", lambda: LocalWorkers(1, dies_once))
+    complete(found, 1)
     assert (tmp_path / "problem.died").exists()
     assert [row["why"] for row in found.failures] == ["its worker was lost"]
 
