@@ -20,7 +20,8 @@ WORK = ROOT / "build" / "mutation"
 CORE = WORK / "runtime" / "core"
 FAST = [
     *("test_format_refusals.py", "test_loader_coverage.py", "test_domain_edges.py"),
-    *("test_core.py", "test_functions.py", "test_sanitizers.py"),
+    *("test_core.py", "test_functions.py", "test_tied.py"),
+    "test_sanitizers.py",
 ]
 
 # name: (file, what stands there once, what takes its place)
@@ -114,6 +115,37 @@ MUTATIONS = {
         "functions.inc",
         "v_fma(z, of.second, v_mul(v_set1(2), of.first)),",
         "v_fma(z, of.second, of.first),",
+    ),
+    "difference for a sum in a butterfly": (
+        "tied.inc",
+        "b[k] = v_sub(a[k], b[k]), a[k] = sum;",
+        "b[k] = v_sub(b[k], a[k]), a[k] = sum;",
+    ),
+    "butterfly in registers left out": (
+        "tied.inc",
+        "if (inside) butterflies_in_registers(order, z + k * order);",
+        "",
+    ),
+    "bias in every set of the basis": (
+        "plan.c",
+        "real && set == 0 ? stored",
+        "real ? stored",
+    ),
+    "basis without its factor": ("plan.c", "return sum / from->sets;", "return sum;"),
+    "first copy's inputs for all": (
+        "kernels.inc",
+        "const int negative = s->negative[g] >> i & 1;",
+        "const int negative = 0;",
+    ),
+    "generators that do not undo themselves": (
+        "symmetry.c",
+        "if (image(s, a, a, i) != 2 * i) return 0;",
+        "",
+    ),
+    "output that changes its sign with a bias": (
+        "model.c",
+        "if (s->character[j] != 0 && element(bias, j) != 0) return 0;",
+        "if (s->character[j] != 0 && element(bias, 0) != element(bias, j)) return 0;",
     ),
     "digit in the table of float tanh": ("coefficients.h", "1.34506238e-1f", "1.34506538e-1f"),
     "digit in the table of double exp": (
