@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from itertools import groupby
 from typing import Any
 
 import numpy as np
+import sympy
 
 from kdpinn.metrics import Axis, ProblemFacts
 from kdpinn.places import Disk, Place, Points
 from kdpinn.problems import Condition, Problem, available, trace
+from kdpinn.problems.point_jet import PointJet
 from kdpinn.rasterize import raster
 from kdpinn_runtime.format import Factor, Term
 
@@ -63,7 +66,7 @@ def problem_facts(problem: Problem) -> ProblemFacts:
         name=problem.name,
         title=problem.title,
         equations=equation_texts(problem),
-        conditions=tuple(condition_text(c) for c in problem.conditions),
+        conditions=(*form_texts(problem), *map(condition_text, problem.conditions)),
         fields=tuple((name, problem.unit(name)) for name in problem.fields),
         parameters={_spelled(name): v for name, v in problem.parameters.items()},
         source=problem.source or "given in Python by the problem's author",
@@ -94,6 +97,35 @@ def equation_texts(problem: Problem) -> tuple[str, ...]:
         doc = inspect.getdoc(problem.residual) if inspect.isfunction(problem.residual) else None
         return ((doc or "an equation in Python that is no sum of products").splitlines()[0],)
     return tuple(f"{_sum(problem, e.terms)} = 0" for e in traced.equations)
+
+
+def form_texts(problem: Problem) -> tuple[str, ...]:
+    """What the form of the solution settles: exact conditions, and what the network sees."""
+    symbols = {name: sympy.Symbol(name, real=True) for name in problem.coordinates}
+    c = PointJet({}, {**symbols, **problem.parameters})
+    texts = []
+    if problem.exact is not None:
+        for name, (base, factor) in problem.exact(c).items():
+            whole = sympy.sympify(base) + sympy.sympify(factor) * sympy.Symbol("network")
+            texts.append(f"exactly: {name} = {_expression(whole)}")
+    if problem.features is not None:
+        texts.append(f"network of: {', '.join(map(_expression, problem.features(c)))}")
+    return tuple(texts)
+
+
+def _expression(value: Any) -> str:
+    expression = sympy.sympify(value)
+    numbers = {number: _spelled_number(float(number)) for number in expression.atoms(sympy.Float)}
+    text = str(expression.xreplace(numbers))
+    return text.replace("**", "^").replace("*", " ").replace("-", "−")
+
+
+def _spelled_number(value: float) -> sympy.Expr:
+    """Whole multiples of pi as such, other numbers to four digits."""
+    multiple = round(value / math.pi)
+    if multiple and abs(value - multiple * math.pi) < 1e-12 * abs(value):
+        return multiple * sympy.Symbol("π")
+    return sympy.Integer(value) if value.is_integer() else sympy.Symbol(f"{value:.4g}")
 
 
 def condition_text(condition: Condition) -> str:

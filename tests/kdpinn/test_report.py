@@ -244,3 +244,12 @@ def test_logarithmic_ticks_inside_one_decade() -> None:
 )
 def test_numbers_read_well(value: float | None, text: str) -> None:
     assert _text.number(value) == text
+
+
+def test_forms_of_the_solution_are_told():
+    from kdpinn.facts import form_texts
+    from kdpinn.problems import load_problem
+
+    assert form_texts(load_problem("poisson")) == ("exactly: u = 16 network x y (1 − x) (1 − y)",)
+    assert form_texts(load_problem("allen_cahn")) == ("network of: cos(x π), sin(x π), t",)
+    assert form_texts(load_problem("laplace")) == ()
