@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,15 @@ class Frame:
             for part in (self.base, self.factor)
         )
         return [Frame(self.spec, *parts) for parts in zip(inputs, bases, factors, strict=True)]
+
+
+def joined_frames(frames: Sequence[Frame]) -> Frame:
+    """The points of all frames, which have the same spec; the arrays are contiguous."""
+    inputs = torch.cat([frame.inputs for frame in frames], frames[0].inputs.dim() - 2)
+    bases = [frame.base for frame in frames if frame.base is not None]
+    factors = [frame.factor for frame in frames if frame.factor is not None]
+    exact = (torch.cat(bases, 1), torch.cat(factors, 1)) if bases else (None, None)
+    return Frame(frames[0].spec, inputs.contiguous(), *exact)
 
 
 def map_channels(functions: CoordinateMap, x: Tensor, spec: JetSpec) -> Tensor:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
+from kdpinn import native_jets
 from kdpinn.field import Field
 from kdpinn.frame import Frame
-from kdpinn.jets import JetSpec, jets_jacobian, network_jets
+from kdpinn.jets import Backend, JetSpec, jets_jacobian, network_jets
+from kdpinn.native_squares import NativeSquares, PointSet, in_raw_jets
 from kdpinn.optimizers.optimizer import SumOfSquares
+from kdpinn.polynomial import Polynomial, joined
 
 Residual: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Channels (K, N, m), unknown values (q,) -> (N,) or (N, equations)."""
@@ -36,6 +40,7 @@ class Term:
         weight: >= 0.
         importance: (N,) with mean about 1, or None: density wanted over density of the points.
         part: rows (k,) -> the residual at these points alone; None if it cannot be split.
+        polynomial: the same residual as a sum of products, where it is one and that is known.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Term:
     weight: float = 1.0
     importance: Tensor | None = None
     part: Callable[[Tensor], Residual] | None = None
+    polynomial: Polynomial | None = None
 
     def __post_init__(self) -> None:
         if self.points.dim() != 2 or self.points.shape[0] == 0:
@@ -69,6 +75,7 @@ class Term:
             weight=self.weight * len(rows) / len(self.points),
             importance=None if self.importance is None else self.importance[rows],
             part=None,
+            polynomial=self.polynomial and self.polynomial.take(rows),
         )
 
     def factor(self) -> Tensor:
@@ -134,12 +141,69 @@ class LeastSquares:
             for spec in dict.fromkeys(term.spec for term in terms)
         )
 
-    def value_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
-        """f and df/dtheta (P,). Values that are not finite are returned as they are."""
-        theta = theta.detach().requires_grad_()
-        total = sum((r.square().sum() for _, r in self._scaled(theta)), theta.new_zeros(()))
+    def value_and_gradient(self, theta: Tensor, backend: Backend = "auto") -> tuple[float, Tensor]:
+        """f and df/dtheta (P + q,). Values that are not finite are returned as they are.
+
+        Args:
+            backend: "auto" has the native kernels square all residuals that are polynomials; with
+                "torch" everything is torch's, with "native" all residuals must be polynomials.
+        Raises:
+            ValueError: "native" where it does not apply.
+        """
+        theta = theta.detach()
+        why_not = native_jets.unavailable(theta, self._batches[0].frame.inputs)
+        torch_only = backend == "torch" or bool(why_not)
+        native, rest = (None, self._batches) if torch_only else self._split
+        if backend == "native" and rest:
+            reason = why_not or f"no polynomial is known of term '{rest[0].parts[0].term.name}'."
+            raise ValueError(
+                f"Native squares do not apply: {reason} Use backend 'auto' or 'torch'."
+            )
+        parts = [] if native is None else [self._by_kernels(theta, native)]
+        parts += [self._by_autograd(theta, rest, backend)] if rest else []
+        if len(parts) == 1:
+            return parts[0]
+        return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+
+    def _by_kernels(self, theta: Tensor, native: NativeSquares) -> tuple[float, Tensor]:
+        weights, unknown = self.field.split(theta)
+        value, gradient, by_unknown = native.value_and_gradient(weights, unknown)
+        if self.field.unknown:
+            # The values are start * exp(s): d/ds is the value times d/d(value).
+            gradient = torch.cat([gradient, by_unknown * unknown])
+        return value, gradient
+
+    def _by_autograd(
+        self, theta: Tensor, batches: tuple[_Batch, ...], backend: Backend
+    ) -> tuple[float, Tensor]:
+        theta = theta.requires_grad_()
+        scaled = self._scaled(theta, batches, backend)
+        total = sum((r.square().sum() for _, r in scaled), theta.new_zeros(()))
         (gradient,) = torch.autograd.grad(total, theta)
         return float(total.detach()), gradient
+
+    @cached_property
+    def _split(self) -> tuple[NativeSquares | None, tuple[_Batch, ...]]:
+        """What the native kernels square, and the batches of the other terms.
+
+        Made when the first gradient is wanted: many objectives only judge.
+        """
+        sets: list[PointSet] = []
+        rest: list[_Batch] = []
+        for batch in self._batches:
+            others: list[_Part] = []
+            frames = batch.frame.split(batch.lengths)
+            for number, frame in enumerate(frames):
+                here = [part for part in batch.parts if part.points == number]
+                found = [_polynomial(self.field, frame, part) for part in here]
+                others += [part for part, known in zip(here, found, strict=True) if known is None]
+                known = [p for p in found if p is not None]
+                if known:
+                    polynomial, factors = zip(*known, strict=True)
+                    sets.append(PointSet(frame, joined(polynomial), torch.cat(factors)))
+            if others:
+                rest.append(replace(batch, parts=tuple(others)))
+        return NativeSquares(self.field, sets) if sets else None, tuple(rest)
 
     def value(self, theta: Tensor) -> float:
         """f."""
@@ -196,14 +260,17 @@ class LeastSquares:
             jacobian = torch.cat([jacobian, by_value.permute(2, 1, 0).flatten(1)])
         return residual.T.reshape(-1), jacobian
 
-    def _scaled(self, theta: Tensor) -> list[tuple[Term, Tensor]]:
-        """Each term with its scaled residuals (N, equations)."""
+    def _scaled(
+        self, theta: Tensor, batches: tuple[_Batch, ...] | None = None, backend: Backend = "auto"
+    ) -> list[tuple[Term, Tensor]]:
+        """Each term with its scaled residuals (N, equations); of all batches if not told which."""
         field = self.field
         weights, unknown = field.split(theta)
         result: list[tuple[Term, Tensor]] = []
-        for batch in self._batches:
+        for batch in self._batches if batches is None else batches:
             frame = batch.frame
-            jets = network_jets(field.network, weights, frame.inputs, frame.spec, field.input_scale)
+            call = (field.network, weights, frame.inputs, frame.spec, field.input_scale)
+            jets = network_jets(*call, backend)
             # One split: a slice per term would have its own reverse pass over all points.
             channels = torch.split(field.from_network(frame, jets), batch.lengths, 1)
             result += [
@@ -242,3 +309,13 @@ def _scaled(part: _Part, channels: Tensor, unknown: Tensor) -> Tensor:
             f"{n} points, got {tuple(residual.shape)}."
         )
     return (residual if residual.dim() == 2 else residual[:, None]) * part.factor
+
+
+def _polynomial(field: Field, frame: Frame, part: _Part) -> tuple[Polynomial, Tensor] | None:
+    """The part's equations in the network's raw jets, and their factors (equations, N)."""
+    term = part.term
+    found = None if term.polynomial is None else in_raw_jets(field, frame, term.polynomial)
+    if found is None:
+        return None
+    factor = part.factor.T.expand(len(found.equations), len(term.points))
+    return found, factor

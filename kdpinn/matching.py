@@ -15,6 +15,7 @@ from kdpinn.geometry import Box
 from kdpinn.jets import JetSpec
 from kdpinn.losses import Term
 from kdpinn.physics import equation_term
+from kdpinn.polynomial import Polynomial, jets_less
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Distillation
 from kdpinn.sampling import interior
@@ -123,7 +124,8 @@ def value_term(
     scale = math.sqrt(2) * sigma * _rms(target)
     if isinstance(teacher, Uncertain):
         scale = scale * relative_sigma(torch.from_numpy(teacher.spread(at.points.numpy())))
-    return _term("values", at, spec or values, lambda c, _: (c[0] - target) / scale, 1.0)
+    misfit = jets_less([0], target[None], scale.expand_as(target)[None])
+    return _term("values", at, spec or values, misfit, 1.0, misfit)
 
 
 def relative_sigma(spread: Tensor) -> Tensor:
@@ -161,11 +163,15 @@ def matching_terms(
         spec = problem.spec()  # one pass through the network serves all terms
     terms = [value_term(teacher, at, distillation.sigma, spec)]
     if distillation.first_weight:
-        residual = _difference(teacher, at.points, spec, slice(1, 1 + d))
-        terms.append(_term("first derivatives", at, spec, residual, distillation.first_weight))
+        misfit = _difference(teacher, at.points, spec, slice(1, 1 + d))
+        terms.append(
+            _term("first derivatives", at, spec, misfit, distillation.first_weight, misfit)
+        )
     if distillation.second_weight:
-        residual = _difference(teacher, at.points, spec, slice(1 + d, None))
-        terms.append(_term("second derivatives", at, spec, residual, distillation.second_weight))
+        misfit = _difference(teacher, at.points, spec, slice(1 + d, None))
+        terms.append(
+            _term("second derivatives", at, spec, misfit, distillation.second_weight, misfit)
+        )
     if with_residual:
         terms.append(_residual_term(problem, teacher, at, distillation.residual_weight))
     return terms
@@ -183,20 +189,18 @@ def _residual_term(problem: Problem, teacher: Smooth, at: MatchingPoints, weight
     def residual(channels: Tensor, _: Tensor) -> Tensor:
         return (equation.residual(channels, unknown) - target) / scale
 
-    return _term("residual", at, equation.spec, residual, weight)
+    polynomial = equation.polynomial
+    if polynomial is not None:
+        rows = target if target.dim() == 2 else target[:, None]
+        polynomial = polynomial.known(unknown.tolist()).minus(rows).over(scale)
+    return _term("residual", at, equation.spec, residual, weight, polynomial)
 
 
-def _difference(
-    teacher: Smooth, points: Tensor, spec: JetSpec, channels: slice
-) -> Callable[[Tensor, Tensor], Tensor]:
+def _difference(teacher: Smooth, points: Tensor, spec: JetSpec, channels: slice) -> Polynomial:
     """Student minus teacher in some channels, each over the teacher's root mean square."""
     target = _jets(teacher, points, spec)[channels]
     scale = math.sqrt(2) * target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-300)
-
-    def residual(student: Tensor, _: Tensor) -> Tensor:
-        return ((student[channels] - target) / scale).transpose(0, 1).flatten(1)
-
-    return residual
+    return jets_less(range(spec.channels)[channels], target, scale.expand_as(target))
 
 
 def _term(
@@ -205,6 +209,7 @@ def _term(
     spec: JetSpec,
     residual: Callable[[Tensor, Tensor], Tensor],
     weight: float,
+    polynomial: Polynomial | None,
 ) -> Term:
     return Term(
         name=name,
@@ -213,6 +218,7 @@ def _term(
         residual=residual,
         weight=weight,
         importance=at.importance,
+        polynomial=polynomial,
     )
 
 

@@ -34,10 +34,10 @@ class Call(NamedTuple):
         return reverse.Network(
             sizes=self.network.sizes,
             activation=self.network.activation,
-            theta=_array(theta),
-            x=_array(self.x) if coordinates else None,
-            scale=_array(self.scale) if coordinates else None,
-            inputs=None if coordinates else _array(self.x),
+            theta=array(theta),
+            x=array(self.x) if coordinates else None,
+            scale=array(self.scale) if coordinates else None,
+            inputs=None if coordinates else array(self.x),
             pairs=self.pairs,
             order=self.order,
         )
@@ -67,7 +67,7 @@ def jacobian(call: Call, theta: Tensor, seed: Tensor) -> Tensor:
     """(P, N); see `kdpinn.jets.jets_jacobian`."""
     out = torch.empty(call.network.parameters, call.x.shape[-2], dtype=torch.float64)
     threads = torch.get_num_threads()
-    reverse.jacobian(call.at(theta), _array(seed), out.numpy(), threads=threads)
+    reverse.jacobian(call.at(theta), array(seed), out.numpy(), threads=threads)
     return out
 
 
@@ -89,11 +89,11 @@ class _NativeJets(torch.autograd.Function):
         call: Call = ctx.call
         gradient = torch.empty_like(theta, memory_format=torch.contiguous_format)
         threads = torch.get_num_threads()
-        reverse.vjp(call.at(theta), _array(seed), gradient.numpy(), threads=threads)
+        reverse.vjp(call.at(theta), array(seed), gradient.numpy(), threads=threads)
         return gradient, None
 
 
-def _array(tensor: Tensor) -> NDArray[np.float64]:
+def array(tensor: Tensor) -> Array:
     """C-contiguous view where there is one, else a copy."""
-    array: NDArray[np.float64] = tensor.detach().contiguous().numpy()
-    return array
+    result: Array = tensor.detach().contiguous().numpy()
+    return result

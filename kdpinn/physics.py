@@ -12,7 +12,9 @@ from kdpinn.field import Field
 from kdpinn.geometry import FloatArray
 from kdpinn.jets import JetSpec
 from kdpinn.losses import LeastSquares, Residual, Term
+from kdpinn.polynomial import Polynomial, jets_less
 from kdpinn.problems.condition import Condition
+from kdpinn.problems.polynomials import polynomial_of
 from kdpinn.problems.problem import Problem
 from kdpinn.problems.samples import Samples
 from kdpinn.sampling import interior, on_places, residual_adaptive
@@ -107,12 +109,13 @@ class _Parts(TypedDict):
 
     residual: Residual
     part: Callable[[Tensor], Residual]
+    polynomial: Polynomial | None
 
 
 def _residual(
     problem: Problem, points: Tensor, spec: JetSpec, condition: Condition | None
 ) -> _Parts:
-    """Residuals at all points (N, d), and at some of them."""
+    """Residuals at all points (N, d), at some of them, and, where they are such, as polynomials."""
     table = problem.data_at(points.numpy(), condition)
     data = {name: torch.from_numpy(values) for name, values in table.items()}
 
@@ -120,7 +123,11 @@ def _residual(
         some = {name: values[rows] for name, values in data.items()}
         return _bound(problem, points[rows], some, spec, condition)
 
-    return {"residual": _bound(problem, points, data, spec, condition), "part": part}
+    return {
+        "residual": _bound(problem, points, data, spec, condition),
+        "part": part,
+        "polynomial": polynomial_of(problem, points, spec, data, condition),
+    }
 
 
 def _bound(
@@ -166,12 +173,14 @@ def _reference_term(
 ) -> Term:
     array: FloatArray = points.numpy()
     target = torch.from_numpy(problem.reference_at(array))
+    misfit = jets_less([0], target[None], torch.ones_like(target)[None])
     return Term(
         name=DATA_TERM,
         points=points,
         spec=JetSpec(points.shape[1], 0),
-        residual=lambda channels, _: channels[0] - target,
+        residual=misfit,
         weight=weight,
         importance=importance,
-        part=lambda rows: lambda channels, _: channels[0] - target[rows],
+        part=misfit.take,
+        polynomial=misfit,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import sympy
 import torch
 
+from kdpinn.problems.condition import Condition
 from kdpinn.problems.field_jet import FieldJet
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
@@ -22,11 +23,6 @@ MAX_EQUATIONS, MAX_TERMS, MAX_FACTORS, MAX_DATA = 16, 256, 10, 16
 CHECK_POINTS = 16
 # Rounding of either form: expanding a power of a sum may add tens of roundings per term.
 CHECK_ULPS = 256
-_KINDS: tuple[tuple[FactorKind, Callable[[Problem], Iterable[str]]], ...] = (
-    ("coordinate", lambda problem: problem.coordinates),
-    ("parameter", lambda problem: problem.parameters),
-    ("data", lambda problem: problem.sources),
-)
 
 
 @dataclass(frozen=True)
@@ -46,12 +42,14 @@ class SumOfProducts:
         pairs: coordinate indices (i, j), i <= j, that factors of kind "second" index.
         parameters: names that factors of kind "parameter" index: those of the problem.
         data: names that factors of kind "data" index: the sources of the problem.
+        folded: parameters whose values are part of the coefficients.
     """
 
     equations: tuple[TracedEquation, ...]
     pairs: tuple[tuple[int, int], ...]
     parameters: tuple[str, ...]
     data: tuple[str, ...]
+    folded: tuple[str, ...] = ()
 
     def limited(self, limits: Mapping[str, float]) -> tuple[Equation, ...]:
         """The equations with their permitted RMS, by name, as a file takes them."""
@@ -72,20 +70,22 @@ class _NoSumOfProducts(Exception):
     """Carries the reason."""
 
 
-def trace(problem: Problem) -> tuple[SumOfProducts | None, str]:
+def trace(problem: Problem, condition: Condition | None = None) -> tuple[SumOfProducts | None, str]:
     """The problem's equations as sums of products, or None and the reason why they are none.
+
+    Those of a condition, if one is given; factors of kind "data" then index its data, too.
 
     Parameters stay named factors, except those that enter otherwise than as a factor (1 / Re,
     sqrt(nu)): their value is folded into the coefficients, everywhere. The result is checked
     against the residual itself at random values before it is returned.
     """
-    if problem.residual is None:
+    if problem.residual is None and condition is None:
         return None, f"{problem.owner} has no residual"
-    factors = _Factors(problem)
+    factors = _Factors(problem, condition)
     try:
-        traced = _traced(problem, factors)
-        _check_caps(problem, traced)
-        _check_values(problem, traced, factors)
+        traced = _traced(factors)
+        _check_caps(traced)
+        _check_values(traced, factors)
     except _NoSumOfProducts as reason:
         return None, f"{problem.owner}: {reason}"
     return traced, ""
@@ -94,13 +94,17 @@ def trace(problem: Problem) -> tuple[SumOfProducts | None, str]:
 class _Factors:
     """A factor for everything that a residual can read."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.pairs = problem.spec().pairs
+    def __init__(self, problem: Problem, condition: Condition | None) -> None:
+        self.problem, self.condition = problem, condition
+        self.pairs = problem.spec(condition).pairs
+        self.data = (*problem.sources, *(condition.data if condition else ()))
+        kinds: tuple[tuple[FactorKind, Iterable[str]], ...] = (
+            ("coordinate", problem.coordinates),
+            ("parameter", problem.parameters),
+            ("data", self.data),
+        )
         self.others = {
-            name: Factor(kind=kind, a=k)
-            for kind, names in _KINDS
-            for k, name in enumerate(names(problem))
+            name: Factor(kind=kind, a=k) for kind, names in kinds for k, name in enumerate(names)
         }
         self.derivatives = {name: self._derivatives(k) for k, name in enumerate(problem.fields)}
 
@@ -130,10 +134,11 @@ class _Factors:
         return PointJet(fields, {name: values[f] for name, f in self.others.items()})
 
 
-def _traced(problem: Problem, factors: _Factors) -> SumOfProducts:
+def _traced(factors: _Factors) -> SumOfProducts:
+    problem = factors.problem
     symbols = {f: sympy.Symbol(name, real=True) for f, name in factors.spellings().items()}
     try:
-        residuals = problem.residuals(factors.jet(symbols))
+        residuals = problem.residuals(factors.jet(symbols), factors.condition)
         expressions = {name: sympy.expand(sympy.sympify(r)) for name, r in residuals.items()}
     except (TypeError, AttributeError, ValueError, sympy.SympifyError) as error:
         raise _NoSumOfProducts(f"the residual does not run on symbols ({error})") from error
@@ -150,7 +155,8 @@ def _traced(problem: Problem, factors: _Factors) -> SumOfProducts:
         ),
         pairs=factors.pairs,
         parameters=tuple(problem.parameters),
-        data=tuple(problem.sources),
+        data=factors.data,
+        folded=tuple(symbol.name for symbol in folded),
     )
 
 
@@ -211,20 +217,20 @@ def _number(name: str, value: sympy.Expr) -> float:
     return number.real
 
 
-def _check_caps(problem: Problem, traced: SumOfProducts) -> None:
+def _check_caps(traced: SumOfProducts) -> None:
     for what, count, cap in (
         ("equations", len(traced.equations), MAX_EQUATIONS),
         ("terms", sum(len(equation.terms) for equation in traced.equations), MAX_TERMS),
-        ("sources", len(problem.sources), MAX_DATA),
+        ("sources", len(traced.data), MAX_DATA),
     ):
         if count > cap:
             raise _NoSumOfProducts(f"{count} {what}, and a file has room for {cap}")
 
 
-def _check_values(problem: Problem, traced: SumOfProducts, factors: _Factors) -> None:
+def _check_values(traced: SumOfProducts, factors: _Factors) -> None:
     """Compare with the residual itself: a choice made by type or value is invisible to symbols."""
-    values = _random_values(problem, factors)
-    wanted = problem.residuals(factors.jet(values))
+    values = _random_values(factors)
+    wanted = factors.problem.residuals(factors.jet(values), factors.condition)
     for name, (got, scale) in traced.evaluate(values).items():
         tolerance = CHECK_ULPS * torch.finfo(torch.float64).eps * scale
         if not bool(torch.all(abs(got - wanted[name]) <= tolerance)):
@@ -234,16 +240,23 @@ def _check_values(problem: Problem, traced: SumOfProducts, factors: _Factors) ->
             )
 
 
-def _random_values(problem: Problem, factors: _Factors) -> dict[Factor, Any]:
-    """Fields and derivatives in [-2, 2]; points, data and parameters as they are."""
+def _random_values(factors: _Factors) -> dict[Factor, Any]:
+    """Fields and derivatives in [-2, 2]; points, data and parameters as they are.
+
+    A condition's data may only be known where it holds: they are random, too.
+    """
+    problem = factors.problem
     x = problem.domain.from_unit(sobol(CHECK_POINTS, problem.domain.dim, seed=0))
     columns = {**problem.domain.columns(x), **problem.data_at(x)}
+    given = factors.data[len(problem.sources) :]
+    random = 4 * sobol(CHECK_POINTS, len(given) + 1, seed=2) - 2
+    columns |= dict(zip(given, random.T, strict=False))
     real: dict[str, Any] = {k: torch.tensor(v) for k, v in columns.items()}
     unknowns = [f for known in factors.derivatives.values() for f in known.values()]
-    random = torch.from_numpy(4 * sobol(CHECK_POINTS, len(unknowns), seed=1) - 2)
+    jets = torch.from_numpy(4 * sobol(CHECK_POINTS, len(unknowns), seed=1) - 2)
     return {
         **{factors.others[name]: v for name, v in (real | dict(problem.parameters)).items()},
-        **dict(zip(unknowns, random.T, strict=True)),
+        **dict(zip(unknowns, jets.T, strict=True)),
     }
 
 

@@ -19,9 +19,24 @@ typedef struct {
                           * derivatives. NULL: x holds all channels of the inputs */
 } kd_network;
 
+/* A term of an equation: coefficient * product of the factors. Factors are numbered: first the jets,
+ * output * channels + channel; then the columns; then the scalars. */
 typedef struct {
-    /* Bytes of 64-aligned workspace for any of the calls below. */
-    size_t (*workspace)(const kd_network *net);
+    double coefficient;
+    uint32_t equation, factors, factor[KD_MAX_FACTORS];
+} kd_product;
+
+/* Residual of equation e at a point: weight_e * sum of its products. */
+typedef struct {
+    uint32_t equations, products, columns, scalars;
+    const kd_product *product; /* those of equation 0 first, and so on */
+    const double *column;      /* (columns, stride), from the first point; column e is the weight of equation e */
+    const double *scalar;      /* one number for all points */
+} kd_equations;
+
+typedef struct {
+    /* Bytes of 64-aligned workspace for any of the calls below; without `squares` if residual is NULL. */
+    size_t (*workspace)(const kd_network *net, const kd_equations *residual);
     /* jets (channels, n, outputs) at the normalized points x (n, inputs), or, where scale is NULL, for the
      * inputs' own jets x (channels, n, inputs), which are constants here. */
     void (*jets)(const kd_network *net, size_t n, size_t stride, const double *x, double *jets, void *workspace);
@@ -32,6 +47,10 @@ typedef struct {
      * at point k alone. */
     void (*jacobian)(const kd_network *net, size_t n, size_t stride, const double *x, const double *seed,
                      double *jacobian, void *workspace);
+    /* f = sum over points and equations of the squared residuals; gradient (P) += df/dtheta,
+     * by_scalar (scalars) += df/d scalar. Jets and vjp in one pass, with nothing stored between. */
+    double (*squares)(const kd_network *net, const kd_equations *residual, size_t n, size_t stride, const double *x,
+                      double *gradient, double *by_scalar, void *workspace);
 } kd_reverse;
 
 /* NULL: the best that this processor can run. */

@@ -63,6 +63,56 @@ class Network:
         return _core.Trainee(sizes, code, self.theta, x, self.scale, pairs, self.order, isa)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Equations:
+    """Residuals that are sums of products: r_e = weight_e * sum of coefficient * factors.
+
+    Attributes:
+        products: (coefficient, equation, numbers of at most 10 factors), those of equation 0 first.
+            Factors are numbered: jets, output * channels + channel; then the columns; then the
+            scalars.
+        equations: how many.
+        columns: (c, n), numbers at the points; column e is the weight of equation e.
+        scalars: how many numbers are the same at all points and may change from call to call.
+    """
+
+    products: Sequence[tuple[float, int, Sequence[int]]]
+    equations: int
+    columns: Array
+    scalars: int = 0
+
+
+class Squares:
+    """f(theta, scalars) = sum of r_e^2 over equations and points, and its gradient, in one pass.
+
+    Args:
+        parts: networks of the same sizes, each at its points with its equations; their theta only
+            says how long it is. The arrays are kept, not copied.
+    Raises:
+        ValueError: shapes or numbers of factors do not fit.
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Network, Equations]], *, isa: str | None = None
+    ) -> None:
+        self._native = _core.Squares()
+        for network, e in parts:
+            trainee = network._native(isa)
+            self._native.add(trainee, list(e.products), e.equations, e.columns, e.scalars)
+
+    def evaluate(
+        self,
+        theta: Array,
+        scalars: Array,
+        gradient: Array,
+        by_scalar: Array,
+        *,
+        threads: int = 2,
+    ) -> float:
+        """f; writes df/dtheta to `gradient` (parameters,) and df/d scalar to `by_scalar`."""
+        return self._native.evaluate(theta, scalars, gradient, by_scalar, threads)
+
+
 def jets(network: Network, out: Array, *, threads: int = 2, isa: str | None = None) -> None:
     """Writes the jets of the outputs to `out` (channels, n, outputs); ValueError for wrong shapes.
 

@@ -1,32 +1,8 @@
 // Python's door to the C core: checks arrays, releases the GIL, calls. No numerics here.
+#include "arrays.h"
 #include "engine.h"
 #include "peak.h"
-
-extern "C" {
-#include <reverse.h>
-}
-
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-
-namespace nb = nanobind;
-using namespace nb::literals;
-
-template <class Real> using Rows = nb::ndarray<const Real, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-template <class Real> using OutRows = nb::ndarray<Real, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-template <class Real> using OutJets = nb::ndarray<Real, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Jets = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
-
-static void require(bool holds, const char *message) {
-    if (!holds) throw nb::value_error(message);
-}
+#include "training.h"
 
 // (outside, bad_row): what the Python class reports. Short calls keep the GIL: releasing it costs
 // more than they do.
@@ -39,18 +15,6 @@ template <class Call> static std::pair<std::uint64_t, std::int64_t> guarded(std:
         seen = call();
     }
     return {seen.outside, seen.bad_row};
-}
-
-static kd_channels make_channels(bool first, const Pairs &pairs, std::uint32_t inputs) {
-    kd_channels channels = {first ? inputs : 0u, static_cast<std::uint32_t>(pairs.size()), {}};
-    require(pairs.size() <= KD_MAX_PAIRS, "too many second derivatives in one call");
-    require(first || pairs.empty(), "second derivatives need the first ones");
-    for (std::size_t p = 0; p < pairs.size(); ++p) {
-        require(pairs[p].first < inputs && pairs[p].second < inputs, "a second derivative names no input");
-        channels.pair[p][0] = static_cast<std::uint8_t>(pairs[p].first);
-        channels.pair[p][1] = static_cast<std::uint8_t>(pairs[p].second);
-    }
-    return channels;
 }
 
 template <class Real>
@@ -234,102 +198,6 @@ class Bound {
     nb::callable report_;
 };
 
-// ---- training: jets of a parameter vector, and the reverse pass ----
-
-using Points = nb::ndarray<const double, nb::c_contig, nb::device::cpu>; // (n, inputs) or (channels, n, inputs)
-using Widths = std::vector<std::uint32_t>;
-using Isa = std::optional<std::string>;
-
-class Trainee {
-  public:
-    Trainee(Widths sizes, std::uint32_t activation, Vector theta, Points x, std::optional<Vector> scale,
-            const Pairs &pairs, int order, const Isa &isa)
-        : sizes_(std::move(sizes)), theta_(std::move(theta)), x_(std::move(x)), scale_(std::move(scale)),
-          calls_(kd_find_reverse(isa ? isa->c_str() : nullptr)) {
-        require(calls_ != nullptr, kd_status_text(KD_ISA));
-        require(sizes_.size() >= 2 && sizes_.size() <= KD_MAX_LAYERS, "a network has 2 to 64 widths");
-        for (std::size_t l = 0; l < sizes_.size(); ++l) {
-            require(sizes_[l] > 0 && sizes_[l] <= 4096, "a width lies outside 1 to 4096");
-            if (l > 0) parameters_ += (std::size_t{sizes_[l - 1]} + 1) * sizes_[l];
-        }
-        require(activation < KD_ACTIVATIONS, "unknown activation");
-        require(theta_.shape(0) == parameters_, "theta does not have the network's number of parameters");
-        require(order == 2 || pairs.empty(), "pairs need order 2");
-        net_ = {sizes_.data(), static_cast<std::uint32_t>(sizes_.size() - 1), activation,
-                make_channels(order > 0, pairs, coordinates(pairs.size(), order > 0)), theta_.data(),
-                scale_ ? scale_->data() : nullptr};
-        require(x_.ndim() == 2 || x_.shape(0) == channels(), "the inputs must be (channels, n, inputs)");
-    }
-
-    void jets(OutJets<double> out, std::size_t threads) const {
-        check_jets(out.shape(0), out.shape(1), out.shape(2));
-        nb::gil_scoped_release released;
-        share(threads, [&](std::size_t, std::size_t begin, std::size_t end, void *workspace) {
-            calls_->jets(&net_, end - begin, points(), from(begin), out.data() + begin * sizes_.back(), workspace);
-        });
-    }
-
-    void vjp(Jets seed, OutVector gradient, std::size_t threads) const {
-        check_jets(seed.shape(0), seed.shape(1), seed.shape(2));
-        require(gradient.shape(0) == parameters_, "the gradient needs one entry per parameter");
-        nb::gil_scoped_release released;
-        std::vector<std::vector<double>> parts(std::max<std::size_t>(threads, 1));
-        share(threads, [&](std::size_t index, std::size_t begin, std::size_t end, void *workspace) {
-            parts[index].assign(parameters_, 0.0);
-            calls_->vjp(&net_, end - begin, points(), from(begin), seed.data() + begin * sizes_.back(),
-                        parts[index].data(), workspace);
-        });
-        std::fill_n(gradient.data(), parameters_, 0.0);
-        for (const auto &part : parts) // in order of the points, so that the sum repeats exactly
-            for (std::size_t p = 0; p < part.size(); ++p) gradient.data()[p] += part[p];
-    }
-
-    void jacobian(Jets seed, OutRows<double> out, std::size_t threads) const {
-        check_jets(seed.shape(0), seed.shape(1), seed.shape(2));
-        require(out.shape(0) == parameters_ && out.shape(1) == points(), "the Jacobian must be (parameters, n)");
-        nb::gil_scoped_release released;
-        share(threads, [&](std::size_t, std::size_t begin, std::size_t end, void *workspace) {
-            calls_->jacobian(&net_, end - begin, points(), from(begin), seed.data() + begin * sizes_.back(),
-                             out.data() + begin, workspace);
-        });
-    }
-
-  private:
-    static constexpr std::size_t grain = 128; // points per share, at least
-
-    std::size_t channels() const { return 1 + net_.channels.first + net_.channels.pairs; }
-    std::size_t points() const { return x_.shape(x_.ndim() - 2); }
-    const double *from(std::size_t begin) const { return x_.data() + begin * sizes_.front(); }
-
-    // The number of coordinates, which `x` and `scale` tell.
-    std::uint32_t coordinates(std::size_t pairs, bool first) const {
-        require(x_.ndim() == (scale_ ? 2 : 3), "x must be (n, inputs) with scale, or (channels, n, inputs) without");
-        require(x_.shape(x_.ndim() - 1) == sizes_.front(), "x has the wrong number of columns");
-        const std::size_t d = scale_ ? sizes_.front() : first ? x_.shape(0) - 1 - pairs : 0;
-        require(!scale_ || scale_->shape(0) == sizes_.front(), "scale needs one entry per input");
-        require(scale_ || x_.shape(0) > pairs + first, "the inputs have too few channels");
-        require(d <= KD_MAX_INPUTS, "at most 16 coordinates");
-        return static_cast<std::uint32_t>(d);
-    }
-    void check_jets(std::size_t k, std::size_t n, std::size_t m) const {
-        require(k == channels() && n == points() && m == sizes_.back(), "the jets must be (channels, n, outputs)");
-    }
-    template <class Work> void share(std::size_t threads, Work work) const {
-        const std::size_t size = calls_->workspace(&net_);
-        split_points(points(), threads, grain, [&](std::size_t index, std::size_t begin, std::size_t end) {
-            work(index, begin, end, thread_workspace(size));
-        });
-    }
-
-    Widths sizes_;
-    Vector theta_;
-    Points x_;
-    std::optional<Vector> scale_;
-    const kd_reverse *calls_;
-    std::size_t parameters_ = 0;
-    kd_network net_;
-};
-
 NB_MODULE(_core, m) {
     m.def("version", [] { return std::string(kd_version()); });
     m.def("isas", [] {
@@ -383,4 +251,9 @@ NB_MODULE(_core, m) {
         .def("jets", &Trainee::jets, "out"_a.noconvert(), "threads"_a)
         .def("vjp", &Trainee::vjp, "seed"_a.noconvert(), "gradient"_a.noconvert(), "threads"_a)
         .def("jacobian", &Trainee::jacobian, "seed"_a.noconvert(), "out"_a.noconvert(), "threads"_a);
+    nb::class_<Squares>(m, "Squares")
+        .def(nb::init<>())
+        .def("add", &Squares::add, "trainee"_a, "products"_a, "equations"_a, "columns"_a.noconvert(), "scalars"_a)
+        .def("evaluate", &Squares::evaluate, "theta"_a.noconvert(), "scalars"_a.noconvert(), "gradient"_a.noconvert(),
+             "by_scalar"_a.noconvert(), "threads"_a);
 }

@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
             int k;
             net.channels.pair[0][1] = (uint8_t)(w[0] - 1);
             for (k = 0; k < 2; ++k) {
-                char *const memory = (char *)malloc(calls[k]->workspace(&net) + 64);
+                char *const memory = (char *)malloc(calls[k]->workspace(&net, NULL) + 64);
                 void *const work = memory + (64 - (uintptr_t)memory % 64);
                 size_t p;
                 if (memory == NULL) return 3;

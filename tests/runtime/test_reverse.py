@@ -1,5 +1,6 @@
 """The reverse pass through the jets, against central differences and against itself."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -47,11 +48,11 @@ class Network:
         self.inputs = rng.uniform(-1, 1, (self.channels, n, sizes[0])) if d else None
         self.seed = rng.standard_normal((self.channels, n, sizes[-1]))
 
-    def _call(self, function, theta, *arrays):
+    def network(self, theta):
         given = (
             {"x": self.x, "scale": self.scale} if self.inputs is None else {"inputs": self.inputs}
         )
-        network = reverse.Network(
+        return reverse.Network(
             sizes=self.sizes,
             activation=self.activation,
             theta=theta,
@@ -59,7 +60,9 @@ class Network:
             order=self.order,
             **given,
         )
-        function(network, *arrays, threads=self.threads, isa=self.isa)
+
+    def _call(self, function, theta, *arrays):
+        function(self.network(theta), *arrays, threads=self.threads, isa=self.isa)
         return arrays[-1]
 
     def jets(self, theta=None):
@@ -194,3 +197,81 @@ def test_shapes_are_checked():
         Network((2, 3, 1), (), 1, 5, d=17).jets()
     with pytest.raises(ValueError, match="either `x` and `scale`, or `inputs`"):
         reverse.Network(sizes=(2, 1), activation="tanh", theta=np.zeros(3), x=np.zeros((1, 2)))
+
+
+def equations(net, scalars):
+    """Two equations with every kind of factor, one of them squared, and weights that vary."""
+    jets = net.channels * net.sizes[-1]
+    columns = np.random.default_rng(5).uniform(-1, 1, (4, net.n))
+    last = jets - 1
+    return reverse.Equations(
+        products=[
+            (0.7, 0, [0, 0, last]),
+            (-1.5, 0, [jets + 2, jets + len(columns)]),
+            (2.0, 0, [last]),
+            (0.25, 1, []),
+            (1.0, 1, [0, jets + 3, jets + len(columns) + 1]),
+        ],
+        equations=2,
+        columns=columns,
+        scalars=len(scalars),
+    )
+
+
+def by_hand(net, columns, scalars):
+    """f, its derivative by the jets and by the scalars, from the formula of `equations`."""
+    jets = net.jets()
+    first, last = jets[0, :, 0], jets[-1, :, -1]
+    weights, (p, q) = columns[:2], scalars
+    r = weights * [
+        0.7 * first**2 * last - 1.5 * columns[2] * p + 2 * last,
+        0.25 + first * columns[3] * q,
+    ]
+    outer = 2 * weights * r
+    seed = np.zeros_like(jets)
+    seed[0, :, 0] += outer[0] * 1.4 * first * last + outer[1] * columns[3] * q
+    seed[-1, :, -1] += outer[0] * (0.7 * first**2 + 2)
+    by_scalar = [(outer[0] * -1.5 * columns[2]).sum(), (outer[1] * first * columns[3]).sum()]
+    return (r**2).sum(), seed, np.array(by_scalar)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("case", "d"), WITH_COORDINATES)
+def test_squares_are_jets_and_a_reverse_pass(isa, threads, case, d):
+    """The same sums in another order: some hundred roundings of sums of magnitudes."""
+    net = Network(*case, isa=isa, d=d)
+    scalars = np.array([0.3, -2.0])
+    asked = equations(net, scalars)
+    value, net.seed, by_scalar = by_hand(net, asked.columns, scalars)
+    gradient, got_by_scalar = np.empty(net.count), np.empty(2)
+    squares = reverse.Squares([(net.network(net.theta), asked)] * 2, isa=isa)
+    got = squares.evaluate(net.theta, scalars, gradient, got_by_scalar, threads=threads)
+    slack = 200 * 2.0**-53
+    assert abs(got - 2 * value) <= slack * net.n * value
+    size = np.abs(net.jacobian()).sum(axis=1) + np.abs(net.seed).sum()
+    assert (np.abs(gradient - 2 * net.vjp()) <= slack * net.n * size).all()
+    assert np.allclose(got_by_scalar, 2 * by_scalar, rtol=slack * net.n, atol=slack * net.n)
+
+
+def test_squares_check_what_they_are_given():
+    net, scalars = Network((2, 3, 1), (), 1, 5), np.zeros(2)
+    right = equations(net, scalars)
+
+    def refused(match, **wrong):
+        with pytest.raises(ValueError, match=match):
+            reverse.Squares([(net.network(net.theta), replace(right, **wrong))])
+
+    refused("a number for every point", columns=right.columns[:, :4].copy())
+    refused("a column of weights", equations=5)
+    refused("more than 10 factors", products=[(1.0, 0, [0] * 11)])
+    refused("in the order of their equations", products=[(1.0, 1, []), (1.0, 0, [])])
+    refused("a factor does not exist", products=[(1.0, 0, [net.channels + 4 + 2])])
+    squares = reverse.Squares([(net.network(net.theta), right)])
+    with pytest.raises(ValueError, match="all parameters"):
+        squares.evaluate(net.theta[1:].copy(), scalars, net.theta.copy(), scalars.copy())
+    with pytest.raises(ValueError, match="scalars do not fit"):
+        squares.evaluate(net.theta, scalars[:1].copy(), net.theta.copy(), scalars.copy())
+    other = Network((2, 4, 1), (), 1, 5)
+    with pytest.raises(ValueError, match="one network"):
+        reverse.Squares([(n.network(n.theta), right) for n in (net, other)])
