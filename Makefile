@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | baselines | suite | peers | slow | amalgamation | clean
+# make demo | test | lint | bench | training-bench | baselines | suite | peers | slow | amalgamation | clean
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench baselines suite peers slow amalgamation clean install fuzz coverage mutation soak loading
+.PHONY: demo test lint bench training-bench baselines suite peers slow amalgamation clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -36,6 +36,11 @@ bench: $(VENV)/.bench
 # Every shipped problem with the largest budgets, and a page that compares them; hours.
 suite: $(VENV)/.bench
 	$(BIN)/kdpinn run all --preset best --out runs/suite --resume
+
+# Training steps, and seconds to an accuracy, beside DeepXDE and PINA; a quarter of an hour.
+training-bench: $(VENV)/.bench
+	$(PIP) -e '.[dev,bench,peers]'
+	$(BIN)/python -m kdpinn_bench.training all --store
 
 # The accuracy figures in bench/baselines: whole runs of every problem, three seeds of the preset quick
 # and one of best; hours.

@@ -10,7 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("kdpinn", "kdpinn-runtime", "numpy", "onnx", "onnxruntime", "openvino", "torch")
+PACKAGES = (
+    "deepxde", "kdpinn", "kdpinn-runtime", "numpy", "onnx", "onnxruntime", "openvino",
+    "pina-mathlab", "torch",
+)  # fmt: skip
 FLAGS = ("avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "asimd", "sve")
 
 
