@@ -7,6 +7,7 @@ Stage 3 fine-tunes on the equation and is kept only if it does no harm.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from kdpinn.train import Judge, Settings, Trained, train
 
 # A student starts from other random numbers than the teacher of the same seed.
 STUDENT_SEED = 700_001
+START_SEED = 1009
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +94,14 @@ def distill(
     title = f"student-{'-'.join(map(str, hidden))}"
     settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console)
     settings = replace(settings, check_every=recipe.distillation.check_every)
-    student = new_student(problem, recipe, teacher, hidden, seed)
-    matched = match(problem, recipe, teacher, student, settings)
+    if isinstance(teacher, Field):
+        problem = problem.with_found(teacher.found)
+
+    def start(k: int) -> Trained:
+        student = new_student(problem, recipe, teacher, hidden, seed + START_SEED * k)
+        return match(problem, recipe, teacher, student, started(settings, k))
+
+    matched = best_of(recipe.distillation.starts, start)
     return fine_tuned(problem, recipe, teacher, matched, settings)
 
 
@@ -127,14 +135,18 @@ def scratch(
 ) -> Trained:
     """The same student trained on the equation alone, with the student's optimizer and budget.
 
-    It gets the same number of iterations and points as the distillation's two stages, from the
-    same first parameters.
+    It gets the same number of starts, iterations and points as the distillation's two stages,
+    from the same first parameters.
     """
     seed = (recipe.seed if seed is None else seed) + STUDENT_SEED
     title = f"scratch-{'-'.join(map(str, hidden))}"
     settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console, team=team)
-    field = new_field(problem, hidden, recipe.activation, seed)
-    return train_on_equation(problem, field, scratch_training(recipe), settings)
+
+    def start(k: int) -> Trained:
+        field = new_field(problem, hidden, recipe.activation, seed + START_SEED * k)
+        return train_on_equation(problem, field, scratch_training(recipe), started(settings, k))
+
+    return best_of(recipe.distillation.starts, start)
 
 
 def scratch_training(recipe: Recipe) -> Training:
@@ -224,6 +236,18 @@ def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> 
         decision=f"Fine-tuning on the physics was {'kept' if kept else 'dropped'}: "
         f"{before.describe(after)}.",
     )
+
+
+def best_of(starts: int, train_one: Callable[[int], Trained]) -> Trained:
+    """The training with the least held-out value, its seconds those of all together."""
+    tried = [train_one(k) for k in range(starts)]
+    best = min(tried, key=lambda trained: trained.held_out)
+    return replace(best, seconds=sum(trained.seconds for trained in tried))
+
+
+def started(settings: Settings, k: int) -> Settings:
+    """The settings of the k-th start; those of the first keep their names."""
+    return renamed(settings, f"{settings.title}-start{k + 1}") if k else settings
 
 
 def renamed(settings: Settings, title: str) -> Settings:

@@ -79,7 +79,7 @@ class Outcome:
         curve = path.with_suffix(".history.npz")
         self.field.save(path)
         write_history(curve, self.history)
-        for name in ("", "-tuned", "-round*"):
+        for name in ("", "-start*", "-tuned", "-round*"):
             for used in path.parent.glob(f"{path.stem}{name}.checkpoint"):
                 used.unlink(missing_ok=True)
         facts = {

@@ -74,6 +74,9 @@ class Distillation:
     Attributes:
         points: Sobol points at which the student matches its teacher, fixed.
         iterations: self-scaled Broyden iterations of the matching.
+        starts: matchings from as many initializations, of which the best counts; the student from
+            scratch gets as many. On Burgers, 261 parameters, 12,000 iterations, the RMSE of
+            single starts lies between 4.0e-5 and 6.5e-5, and early values do not tell which.
         sigma: standard deviation of both Gaussians in the Kullback-Leibler term, in units of each
             output's root mean square over the points.
         first_weight: weight of the matched first derivatives, relative to the values. On Burgers,
@@ -93,6 +96,7 @@ class Distillation:
 
     points: int = 3500
     iterations: int = 4000
+    starts: int = 1
     sigma: float = 1.0
     first_weight: float = 0.01
     second_weight: float = 0.0
@@ -104,7 +108,7 @@ class Distillation:
     seconds: float = math.inf
 
     def __post_init__(self) -> None:
-        _check_counts(self, ("points", "tune_points", "check_every"), 1)
+        _check_counts(self, ("points", "starts", "tune_points", "check_every"), 1)
         _check_counts(self, ("iterations", "tune_iterations"), 0)
         _check_positive(self, ("sigma", "seconds"), zero=False)
         weights = ("first_weight", "second_weight", "residual_weight", "tune_teacher_weight")

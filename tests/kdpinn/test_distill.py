@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from kdpinn.distill import distill, scratch, scratch_training
+from kdpinn.distill import STUDENT_SEED, distill, scratch, scratch_training
 from kdpinn.field import Field
+from kdpinn.fine_tuning import judge_of_harm
 from kdpinn.geometry import Box
 from kdpinn.physics import condition_terms, equation_term, residual_magnitude
 from kdpinn.problems.condition import dirichlet
@@ -163,3 +164,41 @@ def test_scratch_student_gets_the_same_start_and_budget():
     trained = scratch(heat(), RECIPE, (5,), seed=0)
     assert trained.iterations == 240
     assert trained.field.network.sizes == (2, 5, 1)
+
+
+def test_the_best_of_several_starts_counts(teacher, tmp_path):
+    def distilled(starts):
+        distillation = replace(RECIPE.distillation, starts=starts, iterations=60)
+        recipe = replace(RECIPE, distillation=distillation)
+        return distill(heat(), recipe, teacher.field, (5,), tmp_path / str(starts))
+
+    one, three = distilled(1), distilled(3)
+    logs = sorted(path.stem for path in (tmp_path / "3").glob("*.jsonl"))
+    assert logs == ["student-5", "student-5-start2", "student-5-start3", "student-5-tuned"]
+    # The first start is the only one of a single start; on the same points none is better.
+    assert three.matched.held_out <= one.matched.held_out
+    assert three.seconds > three.matched.history.seconds[-1]
+
+
+def test_a_student_of_an_inverse_problem_takes_what_its_teacher_found():
+    problem = heat(
+        parameters={"k": 0.05},
+        unknown=("k",),
+        residual=lambda j: j.u.t - j.k * j.u.xx,
+        reference=None,
+    )
+    training = replace(RECIPE.training, iterations=120)
+    taught = train_teacher(problem, replace(RECIPE, training=training), seed=0).field
+    assert taught.found["k"] != 0.05
+    short = replace(RECIPE.distillation, iterations=20, tune_iterations=5)
+    done = distill(problem, replace(RECIPE, distillation=short), taught, (4,))
+    assert done.field.unknown == ()
+    # It is judged by the equation with the found number, not with the first one.
+    short_recipe = replace(RECIPE, distillation=short)
+    seed = RECIPE.seed + STUDENT_SEED
+
+    def residual(stated: Problem) -> float | None:
+        return judge_of_harm(stated, short_recipe, taught, seed)(done.matched.field).residual
+
+    assert done.before.residual == residual(problem.with_found(taught.found))
+    assert done.before.residual != residual(problem.replace(unknown=()))
