@@ -3,11 +3,13 @@ r"""Steady flow in a square cavity under a moving lid, at Reynolds numbers 100 a
 u_x + v_y = 0,  u u_x + v u_y + p_x = \nu (u_xx + u_yy),  u v_x + v v_y + p_y = \nu (v_xx + v_yy)
 on [0, 1]^2, \nu = 1/Re; u = 1, v = 0 on the lid y = 1, no flow at the other walls, p(1/2, 0) = 0.
 
-At both ends of the lid the velocity jumps and the pressure grows as the inverse distance, so that
-the equations' mean square has no bound there. They are weighted by (distance / 0.1)^2 within 0.1
-of these two points, the values on the walls by (distance / 0.02) within 0.02; the weights are 1
-elsewhere. For the same reason errors are taken on the nodes of the 129 x 129 grid that lie
-at least 0.05 away: closer, the pressure alone would decide.
+At both ends of the lid the velocity jumps and the pressure grows as the inverse distance r, so that
+the mean square of the equations has no bound there: u_x goes as 1 / r, the terms of momentum as
+1 / r^2. Mass is weighted by r / 0.1 within 0.1 of these two points, momentum by (r / 0.2)^2 within
+0.2, the values on the walls by r / 0.02 within 0.02; the weights are 1 elsewhere. (With
+(r / 0.1)^2 for mass and momentum 1500 iterations ended at an error of 3.5e-2, in place of 2.3e-2.)
+For the same reason errors are taken on the nodes of the 129 x 129 grid that lie at least 0.05 away:
+closer, the pressure alone would decide.
 """
 
 from __future__ import annotations
@@ -23,18 +25,19 @@ from kdpinn.problems.samples import Samples
 from kdpinn.problems.solvers.cavity_table import INTERVALS, stored
 from kdpinn.recipe import Distillation, Recipe, Training
 
-EQUATION_REACH = 0.1
+MASS_REACH = 0.1
+MOMENTUM_REACH = 0.2
 WALL_REACH = 0.02
 JUDGED_FROM = 0.05
 
 
 def residual(j: PointJet) -> dict[str, Value]:
     """Conservation of mass, and of momentum in x and y, weighted near the ends of the lid."""
-    u, v, p, w = j.u, j.v, j.p, j.weight
+    u, v, p, near = j.u, j.v, j.p, j.near_momentum
     return {
-        "mass": w * (u.x + v.y),
-        "momentum_x": w * (u * u.x + v * u.y + p.x - j.nu * (u.xx + u.yy)),
-        "momentum_y": w * (u * v.x + v * v.y + p.y - j.nu * (v.xx + v.yy)),
+        "mass": j.near_mass * (u.x + v.y),
+        "momentum_x": near * (u * u.x + v * u.y + p.x - j.nu * (u.xx + u.yy)),
+        "momentum_y": near * (u * v.x + v * v.y + p.y - j.nu * (v.xx + v.yy)),
     }
 
 
@@ -43,13 +46,18 @@ def from_lid_ends(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(np.hypot(np.minimum(x, 1 - x), 1 - y), dtype=np.float64)
 
 
-def equation_weight(x: FloatArray, y: FloatArray) -> FloatArray:
-    """min(1, distance / 0.1)^2, (n,)."""
-    return np.minimum(1.0, from_lid_ends(x, y) / EQUATION_REACH) ** 2
+def mass_weight(x: FloatArray, y: FloatArray) -> FloatArray:
+    """min(1, r / 0.1), (n,)."""
+    return np.minimum(1.0, from_lid_ends(x, y) / MASS_REACH)
+
+
+def momentum_weight(x: FloatArray, y: FloatArray) -> FloatArray:
+    """min(1, r / 0.2)^2, (n,)."""
+    return np.minimum(1.0, from_lid_ends(x, y) / MOMENTUM_REACH) ** 2
 
 
 def wall_weight(x: FloatArray, y: FloatArray) -> FloatArray:
-    """min(1, distance / 0.02), (n,)."""
+    """min(1, r / 0.02), (n,)."""
     return np.minimum(1.0, from_lid_ends(x, y) / WALL_REACH)
 
 
@@ -81,7 +89,7 @@ def cavity(reynolds: int, name: str) -> Problem:
         domain=Box(x=(0, 1), y=(0, 1)),
         fields=("u", "v", "p"),
         parameters={"nu": 1.0 / reynolds},
-        sources={"weight": equation_weight},
+        sources={"near_mass": mass_weight, "near_momentum": momentum_weight},
         residual=residual,
         conditions=(
             Condition("lid", on=[{"y": 1}], residual=lid_residual, data=near, weight=10.0),
