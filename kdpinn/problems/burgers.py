@@ -12,7 +12,7 @@ from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 NU = 0.01 / np.pi
 # At nu = 0.01/pi and t <= 1 the error stays below 1e-14 from 128 nodes on (40 nodes: 7e-7);
@@ -77,12 +77,13 @@ RECIPES = {
         distillation=Distillation(points=2500, iterations=2500, tune_iterations=200),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(20, 20, 20, 20),
         students=((6, 6, 6), (8, 8, 8), (10, 10, 10), (14, 14, 14), (20, 20, 20)),
         training=Training(
             points=4000, iterations=9000, last_iterations=3000, last_points=8000, check_every=100
         ),
-        distillation=Distillation(points=4000, iterations=12_000, tune_iterations=1000),
+        distillation=Distillation(points=4000, iterations=12_000, starts=2, tune_iterations=1000),
     ),
 }
 

@@ -7,7 +7,7 @@ from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 
 def residual(j: PointJet) -> Value:
@@ -28,10 +28,11 @@ RECIPES = {
         distillation=Distillation(points=1500, iterations=2000, tune_iterations=200),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(8, 8, 16),
         students=((6, 6, 6), (8, 8, 8)),
         training=Training(points=1500, iterations=6000, last_iterations=2000, last_points=3000),
-        distillation=Distillation(points=2500, iterations=8000, tune_iterations=1000),
+        distillation=Distillation(points=2500, iterations=6000, tune_iterations=500),
     ),
 }
 

@@ -14,7 +14,7 @@ from kdpinn.geometry import Box, FloatArray
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 MODES = (1, 2, 3, 4)
 
@@ -58,6 +58,7 @@ RECIPES = {
         distillation=Distillation(points=2500, iterations=2500, tune_iterations=200),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(40, 20, 20),
         students=((10, 10, 10), (20, 20, 20)),
         training=Training(points=3000, iterations=9000, last_iterations=3000, last_points=6000),

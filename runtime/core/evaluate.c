@@ -13,7 +13,7 @@ size_t kd_workspace_size(const kd_plan *plan, const kd_channels *channels) {
     const uint32_t features = plan->features.count, exact = plan->exact.count;
     const uint32_t operations = features > exact ? features : exact;
     const size_t inputs = operations > 0 ? plan->inputs : 0;
-    const size_t maps = (inputs + (size_t)operations * count) * kd_tile_vectors(plan->width, count);
+    const size_t maps = (inputs + (size_t)operations * count) * kd_tile_vectors(plan, count);
     const size_t size = (kd_buffer_vectors(plan, count) + maps) * vector;
     return (size + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN;
 }

@@ -149,16 +149,17 @@ struct kd_plan {
 
 static inline uint32_t kd_padded(uint32_t n, uint32_t lanes) { return (n + lanes - 1) / lanes * lanes; }
 
-/* Points per lane group: enough columns to hide the latency of the FMAs, few enough for the L1. */
-static inline uint32_t kd_tile_vectors(uint32_t width, uint32_t channels) {
-    if (channels == 1) return width <= 64 ? 4 : 2;
+/* Points per lane group: enough columns to hide the latency of the FMAs, few enough for the L1. In
+ * wide layers as many as a block of the most neurons takes at once: 2, or 3 of 32 registers. */
+static inline uint32_t kd_tile_vectors(const kd_plan *plan, uint32_t channels) {
+    if (channels == 1) return plan->width <= 64 ? 4 : plan->kernels->max_rows > 6 ? 3 : 2;
     return channels < 4 ? 2 : 1;
 }
 
 /* Vectors of both buffers that the layers take turns with; what the functions of the coordinates need,
  * [input][vector] and [operation][column], follows. */
 static inline size_t kd_buffer_vectors(const kd_plan *plan, uint32_t channels) {
-    return 2 * (size_t)plan->width * kd_tile_vectors(plan->width, channels) * channels;
+    return 2 * (size_t)plan->width * kd_tile_vectors(plan, channels) * channels;
 }
 
 /* Neurons per block: the largest divisor of n_out that the kernel can take, if one is at least
