@@ -1,0 +1,1 @@
+"""What the commands of `kdpinn` do; `kdpinn.cli` puts them together."""
