@@ -30,12 +30,13 @@ def operations(model: ModelFile, points: int, *, derivatives: bool = False) -> i
     """Useful floating-point operations: 2 for each multiply-add of the layers, bends not counted.
 
     With derivatives, every layer but the first works on all channels; the first one's derivatives
-    are its weights.
+    are its weights. Hidden layers that a group of order n ties need an nth of their products.
     """
-    widths = [len(model.inputs), *(len(layer.bias) for layer in model.layers)]
-    first, *rest = (n_in * n_out for n_in, n_out in pairwise(widths))
+    widths = [len(model.input_shift), *(len(layer.bias) for layer in model.layers)]
+    first, *hidden, last = (n_in * n_out for n_in, n_out in pairwise(widths))
+    order = model.symmetry.order if model.symmetry is not None else 1
     channels = 1 + len(model.inputs) + len(model.pairs) if derivatives else 1
-    return 2 * points * (first + channels * sum(rest))
+    return 2 * points * (first + channels * (sum(hidden) // order + last))
 
 
 def share(work: int, isa: str, peak_over_own: Ratio) -> Ratio:

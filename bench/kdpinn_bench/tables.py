@@ -36,6 +36,7 @@ def show(results: Results, console: Console) -> None:
     titles = {
         "values": "Values: time of a call, and how many times as long the others take",
         "derivatives": "Values, all first and one second derivative",
+        "tied": "Tied layers, and the same network written out",
         "python": "One point from Python",
         "threads": "Two threads",
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kdpinn_bench import peak
-from kdpinn_bench.cases import random_model
+from kdpinn_bench.cases import random_model, tied_model
 from kdpinn_bench.instructions import count_instructions
 from kdpinn_bench.timing import Ratio
 from kdpinn_bench.truth import with_one_pair
@@ -18,6 +18,11 @@ def test_operations_of_a_small_network():
     assert peak.operations(model, 7) == 2 * 7 * (2 * 5 + 5 * 3)
     # value, two first derivatives, one second: four channels from the second layer on
     assert peak.operations(with_one_pair(model), 7, derivatives=True) == 2 * 7 * (10 + 4 * 15)
+
+
+def test_ties_save_products_in_hidden_layers_only():
+    four = tied_model(hidden=3, generators=2, width=16)
+    assert peak.operations(four, 1) == 2 * (2 * 16 + 2 * 16 * 16 // 4 + 16)
 
 
 def test_share_scales_the_paired_ratio(monkeypatch):
