@@ -19,7 +19,7 @@ from kdpinn.problems.functions import cos, sin
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
 from kdpinn.problems.solvers import allen_cahn as solver
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 DIFFUSION = 1e-4
 RATE = 5.0
@@ -50,6 +50,7 @@ RECIPES = {
         distillation=Distillation(points=3000, iterations=2500, tune_iterations=200),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(30, 30, 30),
         students=((16, 16, 16), (20, 20, 20)),
         training=Training(

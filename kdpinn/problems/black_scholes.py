@@ -17,7 +17,7 @@ from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 TOP = 200.0
 
@@ -67,6 +67,7 @@ RECIPES = {
         distillation=Distillation(points=2500, iterations=2500, tune_iterations=200),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(20, 20, 20, 20),
         students=((10, 10, 10), (20, 20, 20)),
         training=Training(points=4000, iterations=6000, last_iterations=2000, last_points=6000),

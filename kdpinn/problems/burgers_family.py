@@ -22,7 +22,7 @@ from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 GREATEST = 0.1
 MIDDLE = float(np.sqrt(LEAST * GREATEST))
@@ -67,6 +67,7 @@ RECIPES = {
         distillation=Distillation(points=3000, iterations=2000, tune_iterations=100),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(24, 24, 24, 24),
         students=((16, 16, 16), (24, 24, 24)),
         training=Training(

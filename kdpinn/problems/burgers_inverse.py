@@ -16,7 +16,7 @@ from kdpinn.places import Points
 from kdpinn.problems.burgers import cole_hopf, residual, sine
 from kdpinn.problems.condition import Condition, dirichlet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 TIMES = (0.25, 0.75)
 SAMPLES_PER_TIME = 10
@@ -34,6 +34,7 @@ RECIPES = {
         distillation=Distillation(points=2000, iterations=1500, tune_iterations=100),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(20, 20, 20),
         students=((8, 8, 8), (12, 12, 12)),
         training=Training(points=2500, iterations=4000, last_iterations=1000, last_points=4000),

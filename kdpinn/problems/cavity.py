@@ -23,7 +23,7 @@ from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
 from kdpinn.problems.samples import Samples
 from kdpinn.problems.solvers.cavity_table import INTERVALS, stored
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 MASS_REACH = 0.1
 MOMENTUM_REACH = 0.2
@@ -118,6 +118,7 @@ RECIPES = {
         distillation=Distillation(points=2500, iterations=2000, tune_iterations=100),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(24, 24, 24, 24),
         students=((16, 16, 16), (24, 24, 24)),
         training=Training(points=4000, iterations=6000, last_iterations=2000, last_points=6000),

@@ -27,7 +27,7 @@ from kdpinn.problems.field_jet import Value
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
 from kdpinn.problems.samples import Samples
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 PATH = Path(__file__).parent / "data" / "cylinder_flow.npz"
 LENGTH, HALF_HEIGHT = 1.1, 0.2
@@ -106,6 +106,7 @@ RECIPES = {
         distillation=Distillation(points=3000, iterations=2000, tune_iterations=100),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(24, 24, 24, 24),
         students=((16, 16, 16), (20, 20, 20)),
         training=Training(

@@ -20,7 +20,7 @@ from kdpinn.problems.field_jet import Value
 from kdpinn.problems.functions import sin
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 ALPHA = 0.05
 # (amplitude, k, m) of the modes.
@@ -62,6 +62,7 @@ RECIPES = {
         ),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(20, 20, 20),
         students=((10, 10, 10), (16, 16, 16)),
         training=Training(

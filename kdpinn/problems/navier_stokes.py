@@ -26,7 +26,7 @@ from kdpinn.problems.field_jet import Value
 from kdpinn.problems.functions import cos, sin
 from kdpinn.problems.point_jet import PointJet
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Distillation, Recipe, Training
+from kdpinn.recipe import Distillation, Pruning, Recipe, Training
 
 NU = 0.05
 LENGTH = 2 * np.pi
@@ -91,6 +91,7 @@ RECIPES = {
         ),
     ),
     "best": Recipe(
+        pruning=Pruning(),
         teacher=(20, 20, 20),
         students=((14, 14, 14), (20, 20, 20)),
         training=Training(
