@@ -8,7 +8,8 @@ enum { MOST_WORK = 1 << 12 }; /* multiply-adds of an execution on one instructio
 
 /* Multiply-adds of one point's jet; 0 where the model is too large to be worth a fuzzer's time. */
 static size_t work_per_point(const kd_model *model) {
-    const size_t parameters = kd_parameter_count(model);
+    const size_t operations = (size_t)model->count[KD_REC_FEATURE] + model->count[KD_REC_EXACT];
+    const size_t parameters = kd_parameter_count(model) + operations;
     kd_channels channels;
     kd_equation_channels(model, &channels);
     const size_t work = parameters * (2 + kd_input_count(model) + channels.pairs);

@@ -167,7 +167,7 @@ static void repair_scaling(parts *p, uint32_t kind, size_t scale_at, size_t shif
     uint8_t *r;
     size_t i;
     for (i = 0; (r = find(p, kind, i)) != NULL; ++i) {
-        memset(r + 24, 0, 40);
+        memset(r + 32, 0, 32); /* before that: operations, which repair_map sets */
         finite_or(r + shift_at, 0), finite_or(r + scale_at, 1);
         if (kd_f64(r + scale_at) == 0) put_f64(r + scale_at, 1);
     }
@@ -194,6 +194,29 @@ static void lay(parts *p, size_t index, uint32_t section, uint32_t dtype, size_t
         }
     }
     *end = start + bytes;
+}
+
+/* Operations of earlier ones, and `results` of them for each of the owners' records. */
+static void repair_map(parts *p, uint32_t kind, uint32_t owner, size_t results) {
+    const uint32_t inputs = (uint32_t)count_of(p, KD_REC_INPUT), count = (uint32_t)count_of(p, kind);
+    uint8_t *r;
+    uint32_t i;
+    size_t k;
+    for (i = 0; (r = find(p, kind, i)) != NULL; ++i) {
+        uint32_t of = 1 + (kd_u32(r + 16) + 7) % 8;
+        if (i == 0 && of > KD_OPERATION_CONSTANT) of = KD_OPERATION_COORDINATE;
+        const uint32_t one = of == KD_OPERATION_COORDINATE ? inputs : of == KD_OPERATION_CONSTANT ? 1 : i;
+        const uint32_t two = of == KD_OPERATION_ADD || of == KD_OPERATION_MULTIPLY ? i : 1;
+        put32(r + 16, of), put32(r + 20, kd_u32(r + 20) % one), put32(r + 24, kd_u32(r + 24) % two);
+        if (of == KD_OPERATION_CONSTANT) finite_or(r + 8, 0.5);
+        else memset(r + 8, 0, 8);
+        memset(r + 28, 0, 36);
+    }
+    for (i = 0; (r = find(p, owner, i)) != NULL; ++i)
+        for (k = 0; k < 2; ++k) {
+            uint8_t *const at = r + 24 + 4 * k;
+            put32(at, k < results && count > 0 ? kd_u32(at) % count : 0);
+        }
 }
 
 /* A group of reflections, where the first generator may also change the places of two inputs. */
@@ -234,7 +257,7 @@ static void repair_output_bias(parts *p, size_t outputs, uint32_t dtype) {
 }
 
 static void repair_network(parts *p) {
-    const size_t layers = count_of(p, KD_REC_DENSE), inputs = count_of(p, KD_REC_INPUT);
+    const size_t layers = count_of(p, KD_REC_DENSE), inputs = count_of(p, KD_REC_NORMALIZE);
     const size_t outputs = count_of(p, KD_REC_OUTPUT);
     const uint8_t *first = find(p, KD_REC_TENSOR, 0);
     const uint32_t dtype = first && kd_u32(first + 8) == 2 ? 2 : 1;
@@ -333,7 +356,11 @@ static void repair(parts *p, uint32_t *state) {
     make_count(p, KD_REC_OUTPUT, 1 + (count_of(p, KD_REC_OUTPUT) + 15) % 16);
     make_count(p, KD_REC_DENSE, 1 + (count_of(p, KD_REC_DENSE) + 7) % 8);
     make_count(p, KD_REC_SYMMETRY, least(count_of(p, KD_REC_SYMMETRY), count_of(p, KD_REC_DENSE) > 1));
-    if (skip != 1) make_count(p, KD_REC_NORMALIZE, count_of(p, KD_REC_INPUT));
+    if (count_of(p, KD_REC_SYMMETRY) > 0) /* which a file has instead */
+        make_count(p, KD_REC_FEATURE, 0), make_count(p, KD_REC_EXACT, 0);
+    if (skip != 1)
+        make_count(p, KD_REC_NORMALIZE, count_of(p, KD_REC_FEATURE) > 0 ? 1 + (count_of(p, KD_REC_NORMALIZE) + 7) % 8
+                                                                        : count_of(p, KD_REC_INPUT));
     if (skip != 2) make_count(p, KD_REC_AFFINE, count_of(p, KD_REC_OUTPUT));
     sort_and_number(p);
     if (skip != 3) repair_variables(p, KD_REC_INPUT, 'x');
@@ -342,6 +369,7 @@ static void repair(parts *p, uint32_t *state) {
     if (skip != 6) repair_variables(p, KD_REC_EQUATION, 'e');
     if (skip != 7) repair_scaling(p, KD_REC_NORMALIZE, 16, 8);
     if (skip != 8) repair_scaling(p, KD_REC_AFFINE, 8, 16);
+    if (skip != 14) repair_map(p, KD_REC_FEATURE, KD_REC_NORMALIZE, 1), repair_map(p, KD_REC_EXACT, KD_REC_AFFINE, 2);
     if (skip != 9) repair_equations(p);
     if (skip != 10) repair_targets(p);
     sort_and_number(p);
@@ -375,7 +403,7 @@ static void change(parts *p, uint32_t *state) {
     case 4: p->baseline_size = LLVMFuzzerMutate(p->baseline, p->baseline_size, MOST_BYTES / 2); break;
     case 5: p->card_size = LLVMFuzzerMutate(p->card, p->card_size, sizeof p->card); break;
     case 6: /* a new record of any kind */
-        put32(record, 1 + next_random(state) % 13);
+        put32(record, 1 + next_random(state) % (KD_RECORD_KINDS - 1));
         insert(p, from, record);
         break;
     default: change_field(p, state); break;

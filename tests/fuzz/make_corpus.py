@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from kdp_samples import bare_model, sample, tiny
+from map_samples import everything, mapped_model, mapped_sample, mapped_tiny
 from tied_samples import tied_model, tied_tiny
 
 from kdpinn_runtime import pack
@@ -41,6 +42,10 @@ def seeds():
         "silu": bare_model(sizes=(3, 5, 3), activation="silu", dtype=np.float64),
         "tied": tied_tiny(),
         "tied-swap": tied_model("swap with signs and both", hidden=(2, 3), dtype=np.float64),
+        "functions": mapped_tiny(),
+        "features": mapped_sample(exact=False, hidden=(3,)),
+        "exact": mapped_sample(features=False, hidden=(2,), dtype=np.float64),
+        "every-operation": replace(mapped_model(hidden=(2,), outputs=1), exact=everything()),
         "tied-four": tied_model("four", hidden=(1, 1), activation="silu"),
     }
     return {name: pack(file) for name, file in shapes.items()}

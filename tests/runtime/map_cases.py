@@ -114,4 +114,4 @@ EDGES = {
     "exact alone": (None, pack(mapped_sample(features=False))),
     "features alone": (None, pack(mapped_sample(exact=False))),
     "256 operations": (None, pack(widest())),
-} | {name: (code, data) for name, (code, data, _) in CASES.items()}
+}

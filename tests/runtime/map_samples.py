@@ -87,7 +87,7 @@ def mapped_model(features=True, exact=True, hidden=(5, 5), outputs=1, **options)
     return replace(file, exact=walls(outputs)) if exact else file
 
 
-def tiny_mapped():
+def mapped_tiny():
     """The smallest file with both: features (t, x t), and the condition x + t u."""
     p, q = Program(), Program()
     features = p.map(p.x(1), p.times(p.x(0), 0))

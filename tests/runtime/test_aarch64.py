@@ -16,6 +16,7 @@ from kdp_samples import bare_model, burgers_equation, sample, with_baseline
 from numpy_model import NumpyModel
 from replaying import SOURCE, replay
 from test_core import UNIT, points_in
+from test_mapped import MODELS as MAPPED
 from test_tied import moved
 from tied_samples import tied_model
 
@@ -96,6 +97,21 @@ def test_tied_layers_are_symmetric_to_the_last_bit(device, tmp_path, isa, dtype,
     for generator in file.symmetry.generators:
         there = replay(device, tmp_path, file, moved(generator, x), isa=isa, dtype=dtype)
         assert (there.jets[0] - np.array(generator.outputs) * at_x.jets[0] == 0).all()
+
+
+@pytest.mark.parametrize("isa", ["neon", "scalar"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", MAPPED)
+def test_functions_of_the_coordinates(device, tmp_path, isa, dtype, name):
+    """Jets within their bound, the baseline replayed, and one answer for a point anywhere."""
+    file = with_baseline(MAPPED[name](), n=3)
+    file = replace(file, baseline=replace(file.baseline, data=None), pairs=((0, 0), (0, 1), (1, 1)))
+    x = points_in(file, 35)
+    said = replay(device, tmp_path, file, x, isa=isa, dtype=dtype)
+    assert said.passed
+    assert within_bound(file, said, x, dtype)
+    alone = replay(device, tmp_path, file, x[:1], isa=isa, dtype=dtype)
+    assert np.array_equal(alone.jets, said.jets[:, :1])
 
 
 def test_neon_is_the_first_choice(device, tmp_path):

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import sympy
 from kdp_samples import bare_model, same
-from kdp_surgery import refusal_of_core
-from map_cases import CASES
 from map_samples import Program, everything, mapped_model, mapped_sample, periodic, walls
 
 from kdpinn_runtime._info import as_text, describe
@@ -135,15 +133,6 @@ def test_wrong_maps_are_refused(make, code, message):
     with pytest.raises(FormatError, match=message) as refused:
         make()
     assert code in {each for each, _ in refused.value.problems}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_files_with_wrong_maps_are_refused(name):
-    code, data, message = CASES[name]
-    with pytest.raises(FormatError, match=f"(?s){message}") as refused:
-        unpack(data)
-    assert refused.value.code == code
-    assert refusal_of_core(data) == code
 
 
 def test_info_writes_the_functions_out():

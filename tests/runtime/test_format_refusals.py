@@ -12,6 +12,8 @@ from kdp_surgery import (
     BASELINE,
     DENSE,
     EQUATION,
+    EXACT,
+    FEATURE,
     INPUT,
     KIND_NAMES,
     NORMALIZE,
@@ -35,6 +37,8 @@ from kdp_surgery import (
     with_records,
     without,
 )
+from map_cases import CASES as MAP_CASES
+from map_samples import mapped_tiny
 from tied_cases import CASES as TIED_CASES
 from tied_samples import tied_tiny
 
@@ -43,6 +47,8 @@ from kdpinn_runtime.format import REFUSALS, FormatError, pack, unpack
 GOOD = pack(sample())
 TINY = pack(tiny())
 TIED = pack(tied_tiny())
+MAPPED = pack(mapped_tiny())
+WHOLE = {"plain": TINY, "tied": TIED, "functions": MAPPED}
 FACTOR = struct.Struct("<I")
 
 
@@ -253,6 +259,7 @@ CASES = (
         for offset in offsets
     }
     | TIED_CASES
+    | MAP_CASES
 )
 
 
@@ -275,16 +282,17 @@ def test_the_cases_start_from_a_good_file(reader):
     assert READERS[reader](GOOD) is None
     assert READERS[reader](TINY) is None
     assert READERS[reader](TIED) is None
+    assert READERS[reader](MAPPED) is None
     assert rebuilt(GOOD) == GOOD, "the surgery changes nothing by itself"
 
 
 def test_every_refusal_has_a_case():
     # The core alone sees where in memory the bytes lie; its own tests hold that one.
-    assert {code for code, _, _ in CASES.values()} == set(REFUSALS) - {"MISALIGNED", "MAP"}
+    assert {code for code, _, _ in CASES.values()} == set(REFUSALS) - {"MISALIGNED"}
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+@pytest.mark.parametrize("whole", WHOLE.values(), ids=WHOLE)
 def test_every_flipped_bit_is_refused(reader, whole):
     refuse, data = READERS[reader], bytearray(whole)
     accepted = []
@@ -297,7 +305,7 @@ def test_every_flipped_bit_is_refused(reader, whole):
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+@pytest.mark.parametrize("whole", WHOLE.values(), ids=WHOLE)
 def test_every_truncation_is_refused(reader, whole):
     refuse = READERS[reader]
     codes = {length: refuse(whole[:length]) for length in range(len(whole))}
@@ -331,7 +339,7 @@ def bits_of(whole):
 
 
 @pytest.mark.parametrize("compare", [False, True], ids=["python", "core agrees"])
-@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+@pytest.mark.parametrize("whole", WHOLE.values(), ids=WHOLE)
 def test_flipped_bits_with_a_right_digest(whole, compare):
     for bit in bits_of(whole)[:: 29 if compare else 31]:
         check_flip(whole, bit, compare)
@@ -343,8 +351,15 @@ def test_flipped_bits_of_a_symmetry():
         check_flip(TIED, bit, compare=True)
 
 
+def test_flipped_bits_of_operations():
+    at = [k for k in range(128, len(MAPPED), 64) if MAPPED[k] in (FEATURE, EXACT)]
+    for start in at:
+        for bit in range(8 * start, 8 * start + 8 * 32):
+            check_flip(MAPPED, bit, compare=True)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("whole", [TINY, TIED], ids=["plain", "tied"])
+@pytest.mark.parametrize("whole", WHOLE.values(), ids=WHOLE)
 def test_every_flipped_bit_with_a_right_digest(whole):
     for bit in bits_of(whole):
         check_flip(whole, bit, compare=True)

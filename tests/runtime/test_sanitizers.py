@@ -9,6 +9,7 @@ import pytest
 from core_build import compile_core, link
 from kdp_samples import tiny
 from loader_cases import CASES as EDGES
+from map_samples import mapped_tiny
 from test_format_refusals import CASES as REFUSED
 from tied_samples import tied_tiny
 
@@ -38,7 +39,9 @@ def harness(programs):
     return programs["harness"]
 
 
-@pytest.fixture(scope="module", params=[tiny, tied_tiny], ids=["plain", "tied"])
+@pytest.fixture(
+    scope="module", params=[tiny, tied_tiny, mapped_tiny], ids=["plain", "tied", "functions"]
+)
 def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.kdp"
     path.write_bytes(pack(request.param()))
