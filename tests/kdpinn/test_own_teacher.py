@@ -13,7 +13,7 @@ import teacher_module
 from typer.testing import CliRunner, Result
 
 import kdpinn_runtime
-from kdpinn import pipeline, plan
+from kdpinn import course, pipeline, plan
 from kdpinn.cli import app
 from kdpinn.distill import distill, new_student
 from kdpinn.geometry import Box
@@ -178,7 +178,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise Interrupted("asked to")
 
-    monkeypatch.setattr(pipeline, "distill", interrupted)
+    monkeypatch.setattr(course, "distill", interrupted)
     source = f"{MODULE}:bump@weight=2"
     result = kdpinn("distill", "--teacher", source, *DOMAIN, "--students", "3;4", "--out", tmp_path)
     assert result.exit_code == 130

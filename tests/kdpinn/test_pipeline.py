@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kdpinn_runtime
-from kdpinn import pipeline
+from kdpinn import course, pipeline
 from kdpinn.evaluation import on_grid
 from kdpinn.pipeline import render_again
 from kdpinn.plan import Order, recipe_of
@@ -145,7 +145,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
         raise Interrupted("asked to")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "distill", interrupted)
+        patch.setattr(course, "distill", interrupted)
         with pytest.raises(Interrupted):
             pipeline.run(Order(spec=SPEC), tmp_path)
     with pytest.raises(RunFolderError, match="unfinished run"):
