@@ -13,7 +13,7 @@ import teacher_module
 from typer.testing import CliRunner, Result
 
 import kdpinn_runtime
-from kdpinn import course, pipeline, plan
+from kdpinn import course, plan
 from kdpinn.cli import app
 from kdpinn.distill import distill, new_student
 from kdpinn.geometry import Box
