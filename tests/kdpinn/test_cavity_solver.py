@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from kdpinn.problems import load_problem
-from kdpinn.problems.cavity import JUDGED_FROM, from_lid_ends
+from kdpinn.problems.cavity import (
+    JUDGED_FROM,
+    MOMENTUM_REACH,
+    NEAREST,
+    around_lid_ends,
+    from_lid_ends,
+    walls_at_lid_ends,
+)
 from kdpinn.problems.solvers.cavity import extrapolated, solve
 from kdpinn.problems.solvers.cavity_table import INTERVALS, stored
 
@@ -105,6 +112,21 @@ def test_problem_is_judged_away_from_the_lids_ends(name):
     assert np.array_equal(values[gauge], [[0.0, 0.0, 0.0]])
     lid = x[:, 1] == 1
     assert np.array_equal(values[lid, :2], np.tile([1.0, 0.0], (int(lid.sum()), 1)))
+
+
+def test_points_around_the_lids_ends_are_even_in_the_logarithm():
+    inside = around_lid_ends(256)
+    lid, sides = walls_at_lid_ends(16)
+    assert np.all((inside > 0) & (inside < 1))
+    assert np.all(lid[:, 1] == 1)
+    assert np.all((sides[:, 0] == 0) | (sides[:, 0] == 1))
+    for x in (inside, lid, sides):
+        r = from_lid_ends(x[:, 0], x[:, 1])
+        assert r.min() >= NEAREST * (1 - 1e-12)
+        # As many between NEAREST and the middle, in the logarithm, as beyond it.
+        middle = np.sqrt(NEAREST * MOMENTUM_REACH)
+        assert abs(np.mean(r < middle) - 0.5) < 0.01
+        assert np.sum(x[:, 0] < 0.5) == len(x) / 2
 
 
 def test_refuses_what_it_cannot_solve():
