@@ -155,9 +155,16 @@ RECIPES = {
     ),
     "best": Recipe(
         pruning=Pruning(),
-        teacher=(24, 24, 24, 24),
+        teacher=(20, 20, 20, 20),
         students=((16, 16, 16), (24, 24, 24)),
-        training=Training(points=4000, iterations=6000, last_iterations=2000, last_points=6000),
+        training=Training(
+            points=3000,
+            condition_points=200,
+            iterations=6000,
+            last_iterations=2000,
+            last_points=4000,
+            check_every=100,
+        ),
         distillation=Distillation(points=5000, iterations=8000, tune_iterations=300),
     ),
 }
