@@ -143,7 +143,7 @@ def scratch(
     settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console, team=team)
 
     def start(k: int) -> Trained:
-        field = new_field(problem, hidden, recipe.activation, seed + START_SEED * k)
+        field = new_field(problem, hidden, recipe.activation, seed + START_SEED * k, recipe.fourier)
         return train_on_equation(problem, field, scratch_training(recipe), started(settings, k))
 
     return best_of(recipe.distillation.starts, start)
@@ -156,6 +156,7 @@ def scratch_training(recipe: Recipe) -> Training:
     last = iterations // 5
     return replace(
         recipe.training,
+        curriculum=(),
         adam=0,
         levenberg_marquardt=0,
         iterations=iterations - last,
@@ -177,7 +178,7 @@ def new_student(
     """
     if isinstance(teacher, Field) and teacher.problem == problem.name:
         return teacher.like(hidden, torch.Generator().manual_seed(seed))
-    field = new_field(problem, hidden, recipe.activation, seed)
+    field = new_field(problem, hidden, recipe.activation, seed, recipe.fourier)
     if field.exact is not None:
         return field
     at = matching_points(problem.domain, teacher, recipe.distillation.points, seed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from kdpinn.drawing import CONDITION_SEED, DRAW_SEED
 from kdpinn.field import Field
 from kdpinn.losses import LeastSquares, Term
 from kdpinn.matching import matching_points, on_slices, value_term
@@ -16,7 +17,7 @@ from kdpinn.physics import adaptive_points, condition_terms, equation_term, held
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe
 from kdpinn.stages import Stage
-from kdpinn.teacher import CONDITION_SEED, DRAW_SEED, HELD_OUT_SEED, error_against_reference
+from kdpinn.teacher import HELD_OUT_SEED, error_against_reference
 from kdpinn.teachers.protocol import Scattered, Sliced, Teacher
 from kdpinn.train import Judge, Settings, Trained, train
 

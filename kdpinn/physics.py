@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from kdpinn.field import Field
-from kdpinn.geometry import FloatArray
+from kdpinn.geometry import Box, FloatArray
 from kdpinn.jets import JetSpec
 from kdpinn.losses import LeastSquares, Residual, Term
+from kdpinn.methods.horizon import reached
 from kdpinn.polynomial import Polynomial, jets_less
 from kdpinn.problems.condition import Condition
 from kdpinn.problems.polynomials import polynomial_of
@@ -40,12 +41,21 @@ def equation_term(
     )
 
 
-def condition_terms(problem: Problem, points_per_face: int, seed: int) -> list[Term]:
-    """One term per condition, with its own weight, on points that cover its faces."""
+def condition_terms(
+    problem: Problem, points_per_face: int, seed: int, box: Box | None = None
+) -> list[Term]:
+    """One term per condition, with its own weight, on points that cover its faces.
+
+    Args:
+        box: the part of the domain's time that counts; a condition beyond it has no term.
+    """
+    box = problem.domain if box is None else box
     terms: list[Term] = []
     for k, condition in enumerate(problem.conditions):
-        count = points_per_face * len(condition.on)
-        points = on_places(problem.domain, condition.on, count, seed=seed + 1000 * k)
+        places = reached(condition.on, box)
+        if not places:
+            continue
+        points = on_places(box, places, points_per_face * len(places), seed=seed + 1000 * k)
         spec = problem.spec(condition)
         terms.append(
             Term(
@@ -72,19 +82,25 @@ def residual_magnitude(problem: Problem, field: Field) -> Callable[[Tensor], Ten
     return magnitude
 
 
-def adaptive_points(problem: Problem, field: Field, n: int, seed: int) -> Tensor:
-    """Collocation points (n, d): half uniform, half where the field's residual is large."""
+def adaptive_points(
+    problem: Problem, field: Field, n: int, seed: int, box: Box | None = None
+) -> Tensor:
+    """Collocation points (n, d): half uniform, half where the field's residual is large.
+
+    Args:
+        box: the part of the domain that they fill; all of it if None.
+    """
     if _only_samples(problem):
         return collocation(problem, n, seed)
     generator = torch.Generator().manual_seed(seed)
     magnitude = residual_magnitude(problem, field)
-    return residual_adaptive(problem.domain, n, magnitude, generator=generator)
+    return residual_adaptive(box or problem.domain, n, magnitude, generator=generator)
 
 
-def collocation(problem: Problem, n: int, seed: int) -> Tensor:
+def collocation(problem: Problem, n: int, seed: int, box: Box | None = None) -> Tensor:
     """Points (n, d) that fill the domain; at most n sample points where those are all there is."""
     if not _only_samples(problem):
-        return interior(problem.domain, n, seed=seed)
+        return interior(box or problem.domain, n, seed=seed)
     points = torch.from_numpy(problem.evaluation_points())
     order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))
     return points[order[:n]]

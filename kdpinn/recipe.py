@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 
@@ -42,6 +43,13 @@ class Training:
         held_out_points: Sobol points of the residual that chooses the best state.
         check_every: iterations between two looks at the held-out residual and the error.
         seconds: cap on the wall time of the training, in s.
+        adaptive: half of the collocation points where the residual is large; else all uniform.
+        balance: conditions' weights by the traces of their curvature, in place of their own.
+        causal: how strictly early times come first, epsilon of `kdpinn.methods.causality`; 0: not.
+        windows: stretches of the `iterations` in which the horizon in time grows; 1 for all time.
+        curriculum: parameters to train for before the problem's own, the easiest first.
+        curriculum_iterations: self-scaled Broyden iterations for each of them.
+        multipliers: conditions as constraints, a multiplier for each of their points.
     """
 
     points: int = 2500
@@ -58,8 +66,22 @@ class Training:
     held_out_points: int = 2048
     check_every: int = 50
     seconds: float = math.inf
+    adaptive: bool = True
+    balance: bool = False
+    causal: float = 0.0
+    windows: int = 1
+    curriculum: tuple[Mapping[str, float], ...] = ()
+    curriculum_iterations: int = 300
+    multipliers: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.curriculum, Mapping):
+            raise ValueError(
+                f"`Training.curriculum` is a list of parameters, write [{self.curriculum!r}]."
+            )
+        object.__setattr__(self, "curriculum", tuple(dict(step) for step in self.curriculum))
+        _check_counts(self, ("windows", "curriculum_iterations"), 1)
+        _check_positive(self, ("causal",), zero=True)
         counts = ("points", "condition_points", "adam_points", "last_points", "held_out_points")
         _check_counts(self, (*counts, "check_every"), 1)
         zero = ("adam", "iterations", "resample_every", "last_iterations", "levenberg_marquardt")
@@ -116,6 +138,26 @@ class Distillation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fourier:
+    """Random waves that the networks of a run see beside their inputs.
+
+    Attributes:
+        count: frequencies, each a sine and a cosine.
+        scale: standard deviation of the frequencies, in radians over half of an input's range.
+        seed: of the frequencies.
+    """
+
+    count: int = 8
+    scale: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_counts(self, ("count",), 1)
+        _check_counts(self, ("seed",), 0)
+        _check_positive(self, ("scale",), zero=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pruning:
     """How a student is made by removing the teacher's neurons.
 
@@ -146,6 +188,7 @@ class Recipe:
         activation: of all hidden layers, a key of `kdpinn.networks.ACTIVATIONS`.
         training: budget of the teacher, and of the student trained from scratch.
         distillation: budget of the students.
+        fourier: random waves as further inputs of teacher and students; None for none.
         pruning: if given, the run also makes a pruned student of at most the last student's size.
         seed: first seed; trial k of a repeated run takes seed + k.
         checkpoint_seconds: wall time between two checkpoints, in s.
@@ -156,6 +199,7 @@ class Recipe:
     activation: str = "tanh"
     training: Training = field(default_factory=Training)
     distillation: Distillation = field(default_factory=Distillation)
+    fourier: Fourier | None = None
     pruning: Pruning | None = None
     seed: int = 0
     checkpoint_seconds: float = 30.0
@@ -180,6 +224,7 @@ def recipe_from_mapping(values: dict[str, object]) -> Recipe:
     parts: dict[str, type] = {
         "training": Training,
         "distillation": Distillation,
+        "fourier": Fourier,
         "pruning": Pruning,
     }
     known = {f.name for f in fields(Recipe)}
@@ -187,7 +232,7 @@ def recipe_from_mapping(values: dict[str, object]) -> Recipe:
     for key, value in values.items():
         if key not in known:
             raise ValueError(f"`Recipe` has no key {key!r}. It has {sorted(known)}.")
-        if key in parts and not (key == "pruning" and value is None):
+        if key in parts and not (key in ("fourier", "pruning") and value is None):
             value = _part(parts[key], value)
         elif key == "teacher":
             value = _sequence(value)

@@ -10,20 +10,19 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from kdpinn.drawing import Drawing
 from kdpinn.field import Field
-from kdpinn.losses import LeastSquares
-from kdpinn.physics import adaptive_points, condition_terms, equation_term, held_out
+from kdpinn.methods.fourier import fourier_features
+from kdpinn.physics import held_out
 from kdpinn.problems.coordinate_maps import feature_bounds
 from kdpinn.problems.problem import Problem
-from kdpinn.recipe import Recipe, Training
-from kdpinn.stages import Stage, stages
-from kdpinn.team import ALONE, Drawing, Team, help_with, shared
+from kdpinn.recipe import Fourier, Recipe, Training
+from kdpinn.stages import stages
+from kdpinn.team import ALONE, Team, help_with, shared
 from kdpinn.train import Judge, Settings, Trained, train
 
 # Offsets that keep the random numbers of different uses of one seed apart.
 HELD_OUT_SEED = 500_009
-CONDITION_SEED = 300_007
-DRAW_SEED = 100_003
 
 
 def train_teacher(
@@ -48,7 +47,7 @@ def train_teacher(
         TrainingDiverged, Interrupted, ValueError: see `kdpinn.train.train`.
     """
     seed = recipe.seed if seed is None else seed
-    field = new_field(problem, recipe.teacher, recipe.activation, seed)
+    field = new_field(problem, recipe.teacher, recipe.activation, seed, recipe.fourier)
     settings = settings_for(
         "teacher", recipe, out_dir, seed, resume=resume, console=console, team=team
     )
@@ -61,9 +60,9 @@ def train_on_equation(
     """Train any field on the problem's equation and conditions; stores the result if asked."""
     settings = replace(settings, check_every=training.check_every)
     judge = judge_for(problem, field, training, settings.seed)
-    drawing = sampler(problem, training, settings.seed)
+    drawing = Drawing(problem, training, settings.seed)
     with shared(settings.team, field, drawing, training, settings.seed) as sample:
-        trained = train(field, stages(training), sample, judge, settings)
+        trained = train(field, stages(training), sample, judge, settings, drawing.memory)
     save(trained, settings)
     return trained
 
@@ -72,14 +71,22 @@ def help_train(problem: Problem, team: Team) -> None:
     """Share the work of the trainings on this problem that the team's leader runs, to its end."""
     while (task := team.tell()) is not None:
         field, training, seed = task
-        help_with(team, field, sampler(problem, training, seed))
+        help_with(team, field, Drawing(problem, training, seed))
 
 
-def new_field(problem: Problem, hidden: tuple[int, ...], activation: str, seed: int) -> Field:
+def new_field(
+    problem: Problem,
+    hidden: tuple[int, ...],
+    activation: str,
+    seed: int,
+    fourier: Fourier | None = None,
+) -> Field:
     """Untrained field on the problem's domain."""
     features, exact = problem.maps()
     lower, upper = problem.domain.lower, problem.domain.upper
-    if features is not None:
+    if fourier is not None:
+        features, lower, upper = fourier_features(fourier, problem.domain, features)
+    elif features is not None:
         lower, upper = feature_bounds(features, problem.domain)
     return Field.create(
         inputs=problem.coordinates,
@@ -119,18 +126,6 @@ def settings_for(
         console=console,
         team=team,
     )
-
-
-def sampler(problem: Problem, training: Training, seed: int) -> Drawing:
-    """Fixed condition points, and collocation points drawn anew where the residual is large."""
-    conditions = condition_terms(problem, training.condition_points, seed + CONDITION_SEED)
-
-    def sample(field: Field, stage: Stage, draw: int) -> LeastSquares:
-        points = adaptive_points(problem, field, stage.points, seed + DRAW_SEED * draw)
-        equation = equation_term(problem, points, training.residual_weight)
-        return LeastSquares(field, [equation, *conditions])
-
-    return sample
 
 
 def judge_for(problem: Problem, field: Field, training: Training, seed: int) -> Judge:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 import torch.distributed as dist
@@ -26,11 +26,32 @@ from kdpinn.stages import Stage
 
 # The helpers wait while the leader does what only it can do, such as writing files.
 PATIENCE = timedelta(days=30)
-Drawing: TypeAlias = Callable[[Field, Stage, int], LeastSquares]
-"""The same, with terms that can be split."""
 Sampler: TypeAlias = Callable[[Field, Stage, int], TrainingObjective]
 """(field so far, stage, number of the draw) -> objective; the same arguments, the same points."""
 _END, _DRAW, _GRADIENT, _VALUE, _PRODUCTS, _TERMS = range(6)
+
+
+class Memory(Protocol):
+    """What passes from one draw of points to the next; a part of every checkpoint."""
+
+    values: Tensor
+
+    def renew(self, field: Field, stage: Stage) -> None:
+        """Bring the values up to date before a draw, at the field so far."""
+        ...
+
+
+class Drawing(Protocol):
+    """A sampler whose terms can be split, and what it remembers from draw to draw."""
+
+    @property
+    def memory(self) -> Memory | None:
+        """None where nothing is."""
+        ...
+
+    def __call__(self, field: Field, stage: Stage, draw: int) -> LeastSquares:
+        """The objective of a draw."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -164,7 +185,7 @@ def shared(team: Team, field: Field, sample: Drawing, *details: Any) -> Iterator
 
     def draw(field: Field, stage: Stage, number: int) -> TrainingObjective:
         team.give(_message(_DRAW, field.theta))
-        team.tell((stage, number))
+        team.tell((stage, number, None if sample.memory is None else sample.memory.values))
         made = sample(field, stage, number)
         return SharedObjective(team, team.share(field, made.terms))
 
@@ -182,7 +203,9 @@ def help_with(team: Team, field: Field, sample: Drawing) -> None:
     while (request := int(team.give(message)[0])) != _END:
         theta = message[1:].clone()
         if request == _DRAW:
-            stage, number = team.tell()
+            stage, number, remembered = team.tell()
+            if sample.memory is not None:
+                sample.memory.values = remembered
             made = sample(field.with_theta(theta), stage, number)
             local = team.share(field, made.terms)
         elif local is not None:

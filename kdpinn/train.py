@@ -22,7 +22,7 @@ from kdpinn.losses import LeastSquares, TrainingDiverged, TrainingObjective, che
 from kdpinn.metrics import History
 from kdpinn.progress import Bar, Log, Row
 from kdpinn.stages import AnyState, Stage
-from kdpinn.team import ALONE, Sampler, Team
+from kdpinn.team import ALONE, Memory, Sampler, Team
 
 MAX_FRUITLESS_DRAWS = 3
 """A stage ends when on this many point sets in a row no step was possible."""
@@ -105,6 +105,7 @@ class _Progress:
         best, best_held_out: (P,) and its judgment.
         rows: (k, 6), iteration, stage, seconds, loss, held-out, error.
         seconds: wall time before this start.
+        memory: the sampler's, as it was at the last draw.
     """
 
     stage: int = 0
@@ -119,13 +120,21 @@ class _Progress:
     rows: Tensor
     seconds: float = 0.0
     stopped: str = "done"
+    memory: Tensor
 
 
 def train(
-    field: Field, stages: Sequence[Stage], sample: Sampler, judge: Judge, settings: Settings
+    field: Field,
+    stages: Sequence[Stage],
+    sample: Sampler,
+    judge: Judge,
+    settings: Settings,
+    memory: Memory | None = None,
 ) -> Trained:
     """Train the field through all stages and return the best state met.
 
+    Args:
+        memory: of the sampler; None if its draws do not depend on each other.
     Raises:
         TrainingDiverged: the loss is not finite before any good state was met. Later the training
             ends, and `Trained.stopped` holds the message.
@@ -134,7 +143,7 @@ def train(
     """
     if not stages:
         raise ValueError("`train` needs at least one stage with iterations.")
-    return _Trainer(field, tuple(stages), sample, judge, settings).run()
+    return _Trainer(field, tuple(stages), sample, judge, settings, memory).run()
 
 
 class _Trainer:
@@ -145,7 +154,9 @@ class _Trainer:
         sample: Sampler,
         judge: Judge,
         settings: Settings,
+        memory: Memory | None,
     ) -> None:
+        self.memory = memory
         self.field, self.stages, self.sample = field, stages, sample
         self.judge, self.settings = judge, settings
         self.run_name = _run_name(field, stages, settings)
@@ -213,9 +224,14 @@ class _Trainer:
         self.now.draw += 1
         self.now.sampled = self.now.optimizer.theta.clone()
         self.now.optimizer = stage.optimizer.renew(self.now.optimizer)
+        if self.memory is not None:
+            self.memory.renew(self.field.with_theta(self.now.sampled), stage)
+            self.now.memory = self.memory.values
         return self._same_points(stage)
 
     def _same_points(self, stage: Stage) -> TrainingObjective:
+        if self.memory is not None:
+            self.memory.values = self.now.memory
         return self.sample(self.field.with_theta(self.now.sampled), stage, self.now.draw)
 
     def _guard(self, objective: TrainingObjective) -> None:
@@ -275,6 +291,7 @@ class _Trainer:
             optimizer=self.stages[stage].optimizer.start(theta),
             best=theta,
             rows=torch.zeros(0, 6, dtype=torch.float64),
+            memory=torch.zeros(0, dtype=torch.float64),
         )
 
     def _store_if_due(self) -> None:
@@ -320,6 +337,13 @@ def _history(rows: Tensor, stages: Sequence[Stage]) -> History:
 
 def _run_name(field: Field, stages: Sequence[Stage], settings: Settings) -> str:
     """What must agree when a run is resumed; the caps on time may change."""
-    plan = [(s.name, repr(s.optimizer), s.iterations, s.points, s.resample_every) for s in stages]
+    plan = [_about(stage) for stage in stages]
     network = (field.problem, field.network.sizes, field.network.activation)
     return f"{network} seed {settings.seed} {plan}"
+
+
+def _about(stage: Stage) -> tuple[object, ...]:
+    optimizer = repr(stage.optimizer)
+    about = stage.name, optimizer, stage.iterations, stage.points, stage.resample_every
+    whole = stage.horizon == 1.0 and not stage.parameters
+    return about if whole else (*about, stage.horizon, str(stage.parameters))
