@@ -71,6 +71,7 @@ def _shifted(term: Term, shift: Tensor) -> Term:
         term,
         residual=lambda channels, unknown: residual(channels, unknown) + shift,
         part=None if part is None else some,
+        polynomial=term.polynomial and term.polynomial.minus(-shift.view(len(shift), -1)),
     )
 
 

@@ -142,13 +142,18 @@ def _advance(
         else:
             sbs = -trial.step * float(s @ before)
         ahead = inverse.apply(trial.gradient)
-        following = update(inverse, s, y, ahead - product, sbs, trial.gradient, ahead)
+        hy = ahead - product
+        if float(y @ hy) > 0:
+            following = update(inverse, s, y, hy, sbs, trial.gradient, ahead)
+        else:  # rounding has cost H its positive definiteness: begin anew
+            inverse, fresh = scaled_identity(s), True
     return replace(
         state,
         theta=state.theta + s,
         value=trial.value,
         decrease=state.value - trial.value,
         gradient=trial.gradient,
+        inverse=inverse,
         product=following,
         fresh=fresh,
         iteration=state.iteration + 1,

@@ -150,6 +150,8 @@ def test_multipliers_add_up_the_misfit_and_start_anew_for_other_conditions():
         expected = misfit(field()) + misfit(field(2)) + misfit(field(3))
         found = term.residual(channels, field().start)
         torch.testing.assert_close(found, expected, rtol=8 * EPS, atol=8 * EPS)
+        polynomial = term.polynomial(channels, field().start)[:, 0]
+        torch.testing.assert_close(polynomial, found, rtol=8 * EPS, atol=8 * EPS)
         rows = torch.tensor([3, 1])
         torch.testing.assert_close(
             term.take(rows).residual(channels[:, rows], field().start), found[rows]

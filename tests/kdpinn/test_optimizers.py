@@ -302,3 +302,17 @@ def test_ssbroyden_keeps_its_curvature_when_renewed():
         again = SSBroyden().step(objective, again)
     # With H = I twelve iterations at this condition number gain far less than 1e4.
     assert again.value < 1e-4 * float(normal(15, seed=8).square().sum())
+
+
+def test_ssbroyden_survives_an_indefinite_inverse_hessian():
+    """Rounding can make y^T H y negative though H g descends: H is forgotten, not the run."""
+    a = torch.tensor([1.0, 10.0], dtype=torch.float64)  # f = |a theta|^2, Hessian diag(2, 200)
+    objective, optimizer = Residuals(lambda theta: a * theta), SSBroyden()
+    state = optimizer.start(torch.tensor([0.5, 0.005], dtype=torch.float64))
+    state.inverse.base.copy_(torch.diag(torch.tensor([1.0, -0.1], dtype=torch.float64)))
+    state = optimizer.step(objective, replace(state, fresh=False))
+    assert state.fresh
+    assert torch.equal(state.inverse.dense(), torch.eye(2, dtype=torch.float64))
+    for _ in range(40):
+        state = optimizer.step(objective, state)
+    assert state.value < 1e-20

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from kdpinn.drawing import Drawing
 from kdpinn.problems import Problem, load_problem
 from kdpinn.recipe import Recipe
 from kdpinn.stages import stages
-from kdpinn.teacher import judge_for, new_field, sampler
+from kdpinn.teacher import judge_for, new_field
 from kdpinn.train import Settings, train
 from kdpinn_bench.training.contestant import quiet_environment
 
@@ -104,7 +105,7 @@ def ours(problem: Problem, recipe: Recipe, seed: int = 0, until: float = 0.0) ->
 
     judge = replace(judge, error=error)
     settings = Settings(title="race", seed=seed, check_every=CHECK_EVERY)
-    sample = sampler(problem, recipe.training, seed)
+    sample = Drawing(problem, recipe.training, seed)
     with suppress(_Enough):
         train(start, stages(recipe.training), sample, judge, settings)
     return trace
