@@ -1,0 +1,114 @@
+"""How well an unknown viscosity is found: true values, noise, and sets of samples.
+
+    python -m kdpinn_bench.inverse
+
+With the conditions known: three true values, clean and with 1 % noise. From samples alone: the same
+true values, five sets of samples each. Finished cases in the stored baseline are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kdpinn.problems.burgers_inverse import inverse_problem
+from kdpinn.recipe import Recipe
+from kdpinn.teacher import error_against_reference, train_teacher
+from kdpinn_bench import baselines
+from kdpinn_bench.machine import fingerprint
+
+NAME = "inverse"
+TRUTHS = (0.01, 0.04, 0.08)
+NOISE = 0.01
+SETS = 5
+LIMITS = {"clean": 0.1, "noise": 2.0}
+"""Per cent that the found viscosity may be off, where the conditions are known."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One search for a viscosity; see `kdpinn.problems.burgers_inverse.inverse_problem`."""
+
+    truth: float
+    sample_set: int = 0
+    noise: float = 0.0
+    conditions: bool = True
+
+    @property
+    def kind(self) -> str:
+        """`clean` or `noise` with known conditions, `samples` without."""
+        return ("noise" if self.noise else "clean") if self.conditions else "samples"
+
+
+def cases() -> Iterator[Case]:
+    """All of them, those with goals first."""
+    for noise in (0.0, NOISE):
+        yield from (Case(truth, noise=noise) for truth in TRUTHS)
+    for truth in TRUTHS:
+        yield from (Case(truth, k, conditions=False) for k in range(SETS))
+
+
+def solve(case: Case, recipe: Recipe, console: Console | None = None) -> dict[str, Any]:
+    """Train on one case: what was found, by how many per cent it is off, the field's error."""
+    problem = inverse_problem(**asdict(case))
+    trained = train_teacher(problem, recipe, console=console)
+    error = error_against_reference(problem)
+    found = trained.field.found["nu"]
+    return {
+        **asdict(case),
+        "kind": case.kind,
+        "found": found,
+        "off_pct": 100 * abs(found / case.truth - 1),
+        "rel_l2": error(trained.field) if error is not None else None,
+        "iterations": trained.iterations,
+        "seconds": round(trained.seconds, 1),
+    }
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row per kind and true value: median and worst over the sets of samples."""
+    out = Table("given", "truth", "sets", "median, % off", "worst, % off", "limit", "", box=None)
+    names = {"clean": "conditions, clean samples", "noise": "conditions, 1 % noise"}
+    for kind, truth in dict.fromkeys((row["kind"], row["truth"]) for row in rows):
+        off = [r["off_pct"] for r in rows if (r["kind"], r["truth"]) == (kind, truth)]
+        limit = LIMITS.get(kind)
+        mark = "" if limit is None else "reached" if max(off) <= limit else "missed"
+        numbers = (f"{statistics.median(off):.3g}", f"{max(off):.3g}")
+        bound = "-" if limit is None else f"{limit:g}"
+        given = names.get(kind, "samples alone")
+        out.add_row(given, f"{truth:g}", str(len(off)), *numbers, bound, mark)
+    return out
+
+
+def main() -> int:
+    """Solve what is missing, store after each case, print; exit code 1 if a limit is missed."""
+    parser = argparse.ArgumentParser(prog="python -m kdpinn_bench.inverse", description=__doc__)
+    parser.add_argument("--preset", choices=("quick", "best"), default="best")
+    parser.add_argument("--baselines", type=Path, default=baselines.FOLDER)
+    options = parser.parse_args()
+    console = Console()
+    recipe = inverse_problem().recipes[options.preset]
+    known = (baselines.read(NAME, options.baselines) or {}).get(options.preset, {})
+    rows = list(known.get("rows", [])) if known.get("recipe") == repr(recipe) else []
+    done = {Case(r["truth"], r["sample_set"], r["noise"], r["conditions"]) for r in rows}
+    for case in cases():
+        if case not in done:
+            rows.append(solve(case, recipe, Console(stderr=True)))
+            stored = {"recipe": repr(recipe), "rows": rows, "machine": fingerprint()}
+            figures = baselines.read(NAME, options.baselines) or {}
+            baselines.write(NAME, {**figures, options.preset: stored}, options.baselines)
+    console.print(table(rows))
+    missed = any(r["off_pct"] > LIMITS.get(r["kind"], float("inf")) for r in rows)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
