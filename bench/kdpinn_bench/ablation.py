@@ -150,7 +150,7 @@ def table(stored: Mapping[str, Mapping[str, Any]]) -> Table:
     head = ("problem", "method", "parameters", "median rel L2", "seeds", "of plain", "seconds")
     out = Table(*head, box=None)
     for problem, facts in stored.items():
-        for name, row in facts["rows"].items():
+        for name, row in sorted(facts["rows"].items(), key=_order):
             base = "student: distilled" if name.startswith("student") else "plain"
             ratio = row["median"] / facts["rows"][base]["median"]
             spread = " ".join(f"{e:.2g}" for e in row["rel_l2"])
@@ -158,6 +158,12 @@ def table(stored: Mapping[str, Mapping[str, Any]]) -> Table:
             seconds = f"{statistics.median(row['seconds']):.0f}"
             out.add_row(problem, name, str(row["parameters"]), *figures, seconds)
     return out
+
+
+def _order(item: tuple[str, Any]) -> tuple[bool, bool, str]:
+    """Trainings before students, the plain one first: a stored file sorts by name."""
+    name = item[0]
+    return name.startswith("student"), name != "plain", name
 
 
 def main() -> int:
