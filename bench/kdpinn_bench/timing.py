@@ -111,17 +111,19 @@ def interleaved(
     *,
     control: str | None = None,
     before_round: Call | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, Samples]:
     """Time the candidates; every round runs each of them once, in a new order.
 
     control: name of the candidate that also runs under CONTROL + name, the A/A control.
     before_round: called off the clock before each round, e.g. to change the inputs.
+    clock: in s, the wall's if None; `time.process_time` for pure computing on a shared machine.
     Garbage collection is off while the clock runs. Raises ValueError without candidates or for
     an unknown control.
     """
-    schedule = schedule or Schedule()
+    schedule, clock = schedule or Schedule(), clock or time.perf_counter
     everyone = _with_control(candidates, control)
-    calls = {name: _batch_size(fn, schedule.min_batch_s) for name, fn in everyone.items()}
+    calls = {name: _batch_size(fn, schedule.min_batch_s, clock) for name, fn in everyone.items()}
     if control is not None:  # both must repeat alike, or the control compares two things
         calls[CONTROL + control] = calls[control]
     seconds: dict[str, list[float]] = {name: [] for name in everyone}
@@ -135,7 +137,7 @@ def interleaved(
                 before_round()
             shuffle.shuffle(order)
             for name in order:
-                seconds[name].append(_timed(everyone[name], calls[name]) / calls[name])
+                seconds[name].append(_timed(everyone[name], calls[name], clock) / calls[name])
     return {name: Samples(np.array(seconds[name]), calls[name]) for name in everyone}
 
 
@@ -170,20 +172,20 @@ def _with_control(candidates: Mapping[str, Call], control: str | None) -> dict[s
     return {**candidates, CONTROL + control: candidates[control]}
 
 
-def _batch_size(call: Call, min_batch_s: float) -> int:
+def _batch_size(call: Call, min_batch_s: float, clock: Callable[[], float]) -> int:
     """Power of two whose batch lasts at least `min_batch_s`; warms the candidate up."""
     call()
     calls = 1
-    while _timed(call, calls) < min_batch_s:
+    while _timed(call, calls, clock) < min_batch_s:
         calls *= 2
     return calls
 
 
-def _timed(call: Call, calls: int) -> float:
-    start = time.perf_counter()
+def _timed(call: Call, calls: int, clock: Callable[[], float]) -> float:
+    start = clock()
     for _ in range(calls):
         call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 @contextmanager

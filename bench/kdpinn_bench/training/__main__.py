@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seconds", type=float, default=30.0, help="for each table")
-    parser.add_argument("--cap", type=float, default=200.0, help="seconds of the peer's race")
+    parser.add_argument("--cap", type=float, default=200.0, help="processor seconds of the peer")
     parser.add_argument("--threads", type=int, default=1, help="of the race")
     parser.add_argument(
         "--store", type=Path, nargs="?", const=baselines.FOLDER, help="folder of the baselines"

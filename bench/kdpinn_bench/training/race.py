@@ -116,7 +116,7 @@ class _Enough(Exception):
 
 
 def deepxde(cap: float, look_every: float = 2.0) -> Trace:
-    """DeepXDE's standard recipe, at most `cap` seconds on the wall; looks are off its clock."""
+    """DeepXDE's standard recipe, for `cap` seconds of the processor; looks are off its clock."""
     quiet_environment()
     import deepxde as dde
 
@@ -149,14 +149,14 @@ def deepxde(cap: float, look_every: float = 2.0) -> Trace:
     class Watch(dde.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self) -> None:
             wall, processor = clock.read()
-            if not trace.rows or wall > trace.rows[-1][0] + look_every or wall > cap:
+            if not trace.rows or wall > trace.rows[-1][0] + look_every or processor > cap:
                 trace.rows.append((wall, processor, clock.off(look)))
-                self.model.stop_training = wall > cap
+                self.model.stop_training = processor > cap
 
     common = {"callbacks": [Watch()], "display_every": 10_000_000, "verbose": 0}
     model.compile("adam", lr=1e-3, verbose=0)
     model.train(iterations=ADAM_STEPS, **common)
-    if clock.read()[0] < cap:
+    if clock.read()[1] < cap:
         dde.optimizers.set_LBFGS_options(maxiter=LBFGS_STEPS, iter_per_step=100)
         model.compile("L-BFGS", verbose=0)
         model.train(**common)
