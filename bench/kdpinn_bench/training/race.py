@@ -157,7 +157,9 @@ def deepxde(cap: float, look_every: float = 2.0) -> Trace:
     model.compile("adam", lr=1e-3, verbose=0)
     model.train(iterations=ADAM_STEPS, **common)
     if clock.read()[1] < cap:
-        dde.optimizers.set_LBFGS_options(maxiter=LBFGS_STEPS, iter_per_step=100)
+        dde.optimizers.set_LBFGS_options(maxiter=LBFGS_STEPS)
+        # Between two looks; set_LBFGS_options has no argument for it.
+        dde.optimizers.config.LBFGS_options["iter_per_step"] = 100
         model.compile("L-BFGS", verbose=0)
         model.train(**common)
     trace.rows.append((*clock.read(), clock.off(look)))
