@@ -86,7 +86,9 @@ class Case:
     @property
     def each(self) -> int:
         """Points of a face: the conditions' points are shared by their faces."""
-        return max(1, self.condition_points // max(len(c.on) for c in self.pde.conditions))
+        return max(
+            1, self.condition_points // max((len(c.on) for c in self.pde.conditions), default=1)
+        )
 
     @property
     def interior(self) -> Array:

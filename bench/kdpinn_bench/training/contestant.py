@@ -74,9 +74,9 @@ def gradient_of(layers: Sequence[torch.nn.Linear]) -> Tensor:
     parts = []
     for layer in layers:
         for parameter in (layer.weight, layer.bias):
-            if parameter.grad is None:
-                raise RuntimeError("The loss does not depend on all parameters.")
-            parts.append(parameter.grad.detach().reshape(-1))
+            # None: the loss does not depend on it, as on the last bias without conditions.
+            slope = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parts.append(slope.detach().reshape(-1))
     return torch.cat(parts).double().cpu()
 
 
