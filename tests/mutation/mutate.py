@@ -20,7 +20,7 @@ WORK = ROOT / "build" / "mutation"
 CORE = WORK / "runtime" / "core"
 FAST = [
     *("test_format_refusals.py", "test_loader_coverage.py", "test_domain_edges.py"),
-    *("test_core.py", "test_functions.py", "test_tied.py"),
+    *("test_core.py", "test_functions.py", "test_tied.py", "test_mapped.py"),
     "test_sanitizers.py",
 ]
 
@@ -146,6 +146,41 @@ MUTATIONS = {
         "model.c",
         "if (s->character[j] != 0 && element(bias, j) != 0) return 0;",
         "if (s->character[j] != 0 && element(bias, 0) != element(bias, j)) return 0;",
+    ),
+    "map: one cross term of a product": (
+        "coordinates.inc",
+        "v_fma(a[i + v], b[j + v], v_mul(a[j + v], b[i + v]))",
+        "v_add(v_mul(a[i + v], b[j + v]), v_mul(a[i + v], b[j + v]))",
+    ),
+    "map: curvature of a reciprocal": (
+        "coordinates.inc",
+        "v_mul(v_set1(2), v_mul(square, value))",
+        "v_mul(square, value)",
+    ),
+    "map: derivative by the next coordinate": (
+        "coordinates.inc",
+        "fill(out + (1 + o->a) * vectors, out + (2 + o->a) * vectors, 1);",
+        "fill(out + vectors, out + 2 * vectors, 1);",
+    ),
+    "map: condition without the slope of its factor": (
+        "coordinates.inc",
+        "v_fma(factor[c], u[v], base[c]));",
+        "base[c]);",
+    ),
+    "map: features shifted in the derivatives": (
+        "coordinates.inc",
+        "to[c] = v_mul(from[c], scale);",
+        "to[c] = v_mul(v_sub(from[c], shift), scale);",
+    ),
+    "map: operation of itself": (
+        "model.c",
+        "case KD_OPERATION_MULTIPLY: return a < index && b < index;",
+        "case KD_OPERATION_MULTIPLY: return a < index && b <= index;",
+    ),
+    "map: workspace without the operations": (
+        "evaluate.c",
+        "(kd_buffer_vectors(plan, count) + maps) * vector",
+        "(kd_buffer_vectors(plan, count) + inputs) * vector",
     ),
     "digit in the table of float tanh": ("coefficients.h", "1.34506238e-1f", "1.34506538e-1f"),
     "digit in the table of double exp": (
