@@ -47,6 +47,7 @@ training-bench: $(VENV)/.bench
 baselines: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.accuracy --preset quick
 	$(BIN)/python -m kdpinn_bench.accuracy --preset best --seeds 0
+	$(BIN)/python -m kdpinn_bench.inverse
 
 # Files made to break the loader and the evaluator, under sanitizers; needs clang. The seconds are for
 # running, in all; `make fuzz SECONDS=3600` goes on where the last run ended.

@@ -13,6 +13,7 @@ def row(case, off):
     return {
         "truth": case.truth, "sample_set": case.sample_set, "noise": case.noise,
         "conditions": case.conditions, "kind": case.kind, "off_pct": off,
+        "exact_fit_off_pct": 7.5 if case.noise else 0.0,
     }  # fmt: skip
 
 
@@ -31,7 +32,8 @@ def test_the_table_judges_the_worst_set():
     text = console.export_text().splitlines()
     assert text[1].split()[-2:] == ["0.1", "reached"]
     assert text[2].split()[-2:] == ["2", "missed"]
-    assert text[3].split()[-4:] == ["2", "50", "60", "-"]
+    assert text[2].split()[-3] == "7.5"
+    assert text[3].split()[-5:] == ["2", "50", "60", "0", "-"]
 
 
 def test_finished_cases_are_not_repeated(tmp_path, monkeypatch, capsys):
@@ -50,6 +52,13 @@ def test_finished_cases_are_not_repeated(tmp_path, monkeypatch, capsys):
     assert len(solved) == 2
     assert len(baselines.read("inverse", tmp_path)["quick"]["rows"]) == 21
     assert "reached" in capsys.readouterr().out
+
+
+def test_the_exact_solution_finds_the_truth_in_clean_samples():
+    assert inverse.exact_fit(inverse.Case(0.04)) == pytest.approx(0.04, rel=1e-6)
+    # 1 % noise: not the truth any more, by the order of the noise times its leverage.
+    noisy = inverse.exact_fit(inverse.Case(0.04, noise=0.01))
+    assert 1e-4 < abs(noisy / 0.04 - 1) < 0.1
 
 
 @pytest.mark.parametrize("conditions", [True, False])
