@@ -22,7 +22,7 @@ def check(file: bytes) -> str | None:
 
 class Bound:
     def step(self) -> None:
-        """Evaluate; calls the report with (points outside, first bad row or -1) if there are any."""
+        """Evaluate; calls the report with (points outside, first bad row or -1) if any are."""
 
 class Engine:
     def __init__(self, file: bytes, isa: str | None = None) -> None: ...
