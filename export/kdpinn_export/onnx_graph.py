@@ -114,12 +114,14 @@ def build_graph(
     columns = [c for channel in channels for c in _columns(builder, channel, len(model.outputs))]
     builder.rename(dict(zip(columns, names, strict=True)))
     kind = TensorProto.FLOAT if dtype is np.float32 else TensorProto.DOUBLE
+    # A derivative that vanishes leaves its constant behind, and onnxruntime warns of it.
+    used = {name for node in builder.nodes for name in node.input}
     return helper.make_graph(
         builder.nodes,
         "kdpinn",
         [helper.make_tensor_value_info(INPUT, kind, [BATCH, len(model.inputs)])],
         [helper.make_tensor_value_info(name, kind, [BATCH, 1]) for name in names],
-        builder.initializers,
+        [tensor for tensor in builder.initializers if tensor.name in used],
     )
 
 

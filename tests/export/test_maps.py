@@ -153,3 +153,11 @@ def test_engine_functions_err_relatively_by_what_is_stated(operator, function, d
     exact = function(v.astype(np.longdouble))
     allowed = 16.0 if operator == "Exp" else 1.01  # KERNEL_ERROR, and one rounding
     assert abs(got / exact - 1).max() <= allowed * np.finfo(narrow).eps / 2
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_graphs_hold_no_constant_that_nothing_reads(name):
+    for derivatives in (False, True):
+        graph = to_onnx(model(name), derivatives=derivatives).graph
+        read = {name for node in graph.node for name in node.input}
+        assert {tensor.name for tensor in graph.initializer} <= read
