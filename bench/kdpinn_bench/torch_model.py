@@ -10,13 +10,22 @@ from numpy.typing import NDArray
 
 from kdpinn_bench.engine import Prepared, chunks
 from kdpinn_bench.truth import Points
-from kdpinn_runtime.format import ModelFile
+from kdpinn_runtime.format import CoordinateMap, ModelFile
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "tanh": torch.tanh,
     "sin": torch.sin,
     "sigmoid": torch.sigmoid,
     "silu": torch.nn.functional.silu,
+}
+
+OPERATIONS: dict[str, Callable[..., torch.Tensor]] = {
+    "add": torch.add,
+    "multiply": torch.mul,
+    "reciprocal": torch.reciprocal,
+    "sin": torch.sin,
+    "exp": torch.exp,
+    "tanh": torch.tanh,
 }
 
 
@@ -30,14 +39,33 @@ class TorchModel(torch.nn.Module):
         self.bends = [ACTIVATIONS.get(layer.activation) for layer in model.layers]
         self.before = _affine(model.input_shift, model.input_scale, shift_first=True)
         self.after = _affine(model.output_shift, model.output_scale, shift_first=False)
+        self.features, self.exact = model.features, model.exact
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Values at the points x."""
-        h = self.before(x)
+        h = self.before(x if self.features is None else functions_of(self.features, x))
         for weight, bias, bend in zip(self.weights, self.biases, self.bends, strict=True):
             h = torch.nn.functional.linear(h, weight, bias)
             h = h if bend is None else bend(h)
-        return self.after(h)
+        if self.exact is None:
+            return self.after(h)
+        base, factor = functions_of(self.exact, x).chunk(2, 1)
+        return base + factor * self.after(h)
+
+
+def functions_of(functions: CoordinateMap, x: torch.Tensor) -> torch.Tensor:
+    """The functions of the coordinates at x (n, d), (n, r)."""
+    values: list[torch.Tensor] = []
+    for operation in functions.operations:
+        if operation.kind == "coordinate":
+            value = x[:, operation.a]
+        elif operation.kind == "constant":
+            value = torch.full_like(x[:, 0], operation.value)
+        else:
+            operands = [values[i] for i in (operation.a, operation.b)[: operation.operands]]
+            value = OPERATIONS[operation.kind](*operands)
+        values.append(value)
+    return torch.stack([values[k] for k in functions.results], 1)
 
 
 def torch_call(
