@@ -86,7 +86,7 @@ def exact_fit(case: Case) -> float:
     x, t, u = samples(case.truth, case.sample_set, case.noise)
 
     def misfit(log_nu: FloatArray) -> FloatArray:
-        return cole_hopf(x, t, float(np.exp(log_nu[0]))) - u
+        return np.asarray(cole_hopf(x, t, float(np.exp(log_nu[0]))) - u, dtype=np.float64)
 
     # Differences over the square root of the solution's own rounding.
     fit = least_squares(misfit, [np.log(START)], diff_step=1e-6)
