@@ -17,8 +17,6 @@ from kdpinn.problems import available
 from kdpinn.report import compare
 from kdpinn.run_folder import RunFolderError
 
-ALL = "all"
-"""The name that stands for every shipped problem."""
 REPORT = "report.html"
 
 

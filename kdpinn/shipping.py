@@ -50,7 +50,8 @@ def model_file(
         output_shift=field.output_shift.numpy(),
         output_scale=field.output_scale.numpy(),
         dtype=dtype,
-        **{k: v for k in ("features", "exact") if (v := getattr(field, k)) is not None},
+        features=field.features,
+        exact=field.exact,
     )
     about = {**(card or {}), **({"physics": reason} if reason else {})}
     return to_kdp(
@@ -115,8 +116,8 @@ def field_of(file: ModelFile, problem: str = "") -> Field:
         output_shift=out_shift,
         output_scale=out_scale,
         problem=problem,
-        features=getattr(file, "features", None),
-        exact=getattr(file, "exact", None),
+        features=file.features,
+        exact=file.exact,
     )
 
 

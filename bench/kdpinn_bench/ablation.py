@@ -35,7 +35,6 @@ NAME = "ablation"
 NEIGHBORS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "burgers": ({"nu": 0.03},),
     "allen_cahn": ({"diffusion": 1e-3},),
-    "cavity": ({"Re": 100.0},),
 }
 """Easier parameters for the curriculum."""
 

@@ -18,7 +18,7 @@ class Goal:
     Attributes:
         figure: "seconds" or "speed-up" of the run; or a key of the networks, such as "rel_l2" or
             "rmse"; "rel_l2 of p" for one field; "rise" of the RMSE over the teacher's, in per
-            cent; "nu" for how far a found parameter is off its true value, in per cent.
+            cent.
         limit: the worst seed has to stay at or below it; at or above it for "speed-up".
         parameters: the networks that count have at most so many; None for the whole run.
         teacher: whether the teacher counts, not the students.
@@ -58,13 +58,10 @@ class Goal:
         if self.figure.startswith("rel_l2 of "):
             fields = metrics["fields"]
             return float(network["rel_l2_fields"][fields.index(self.figure.split()[-1])])
-        if self.figure in metrics.get("truth", {}):
-            found, true = network["found"][self.figure], metrics["truth"][self.figure]
-            return 100 * abs(float(found) / float(true) - 1)
         return float(network[self.figure])
 
     def __str__(self) -> str:
-        unit = " (%)" if self.figure in ("rise", "nu") else ""
+        unit = " (%)" if self.figure == "rise" else ""
         if self.parameters is None:
             return f"whole run, {self.figure}{unit}"
         role = "teacher" if self.teacher else "student"

@@ -55,12 +55,10 @@ def test_the_worst_seed_decides():
     assert sum(not row["reached"] for row in rows.values()) == 1
 
 
-def test_fields_found_parameters_rise_and_speedup_are_judged():
+def test_fields_rise_and_speedup_are_judged():
     run = {
         "fields": ["p", "u"],
-        "truth": {"nu": 0.01},
-        "teacher": {"parameters": 9, "rmse": 2e-3, "rel_l2_fields": [1e-3, 2e-3],
-                    "found": {"nu": 0.0102}},
+        "teacher": {"parameters": 9, "rmse": 2e-3, "rel_l2_fields": [1e-3, 2e-3]},
         "students": [{"parameters": 5, "rmse": 2.5e-3}],
         "latency_ms": {"kdpinn-runtime": {"10000": 0.5}},
         "teacher_latency_ms": {"torch eager": {"10000": 10.0}},
@@ -72,7 +70,6 @@ def test_fields_found_parameters_rise_and_speedup_are_judged():
         )
 
     assert goal("rel_l2 of u").reached_by(run) == 2e-3
-    assert goal("nu").reached_by(run) == pytest.approx(2)
     assert goal("rise", teacher=False).reached_by(run) == pytest.approx(25)
     faster = goal("speed-up")
     assert faster.reached_by(run) == 20
