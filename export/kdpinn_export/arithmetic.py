@@ -130,10 +130,13 @@ class RunningError:
     gamma(k) = k u / (1 - k u) for sums in any order. Elementary functions err by at most
     KERNEL_ERROR * u, absolute. The computation of `value` rounds too: u is the sum of both unit
     roundoffs, which is twice that of float64 where the other side is float64 as well.
+
+    copies: of a tied network that is evaluated in the Walsh-Hadamard basis, where up to as many
+    terms of any of the layer's inputs meet in a sum.
     """
 
-    def __init__(self, dtype: type[np.float32] | type[np.float64]) -> None:
-        self.dtype = dtype
+    def __init__(self, dtype: type[np.float32] | type[np.float64], copies: int = 1) -> None:
+        self.dtype, self.copies = dtype, copies
         self.u = float(np.finfo(dtype).eps + np.finfo(np.float64).eps) / 2
 
     def gamma(self, k: int) -> float:
@@ -160,8 +163,11 @@ class RunningError:
     def linear(self, a: Bounded, weight: Array) -> Bounded:
         """a @ weight.T: n products and sums and one rounding of each weight."""
         wide = np.abs(weight.astype(np.float64)).T
-        spread = self.gamma(weight.shape[1] + 1)
-        error = a.error @ wide + spread * ((np.abs(a.value) + a.error) @ wide)
+        size = np.abs(a.value) + a.error
+        if self.copies > 1:
+            size = np.broadcast_to(size.max(axis=1, keepdims=True), size.shape)
+        spread = self.copies * self.gamma(weight.shape[1] + 2 * self.copies - 1)
+        error = a.error @ wide + spread * (size @ wide)
         return Bounded(a.value @ weight.astype(np.float64).T, error)
 
     def function(self, name: Function, a: Bounded) -> Bounded:

@@ -38,14 +38,18 @@ class Deviation:
 
 
 def bounded_outputs(
-    model: ModelFile, points: Array, dtype: type[np.float32] | type[np.float64]
+    model: ModelFile,
+    points: Array,
+    dtype: type[np.float32] | type[np.float64],
+    copies: int = 1,
 ) -> dict[str, Bounded]:
     """Every value and derivative in float64, beside a bound of the error of a `dtype` engine.
 
     points (n, d) must be exact in `dtype`. Name -> (n, 1); names as in the ONNX graph.
-    The bound is rigorous to first order for any order of summation, see `RunningError`.
+    The bound is rigorous to first order for any order of summation, see `RunningError`; copies:
+    those of a tied network, if the engine evaluates it as such.
     """
-    arithmetic = RunningError(dtype)
+    arithmetic = RunningError(dtype, copies)
     x = arithmetic.constant(points)
     result = jets(model, x, points.shape[1], model.pairs, arithmetic)
     return dict(_named(model, [result.value, *result.first, *result.second]))
@@ -71,7 +75,7 @@ def check_onnx(
     domain. Raises ValueError if the graph has an output that the model does not know.
     """
     if points is None:
-        points = _points(model)
+        points = default_points(model)
     session = open_session(graph if isinstance(graph, bytes) else to_bytes(graph))
     source = session.get_inputs()[0]
     dtype = np.float32 if source.type == "tensor(float)" else np.float64
@@ -99,7 +103,8 @@ def open_session(graph: bytes | str, threads: int = 1) -> Any:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _points(model: ModelFile) -> Array:
+def default_points(model: ModelFile) -> Array:
+    """The points of the model's baseline, or 512 of its domain, (n, d), exact in float32."""
     if model.baseline is not None:
         return model.baseline.points
     return baseline_points([v.lower for v in model.inputs], [v.upper for v in model.inputs])

@@ -14,32 +14,42 @@ from kdpinn.commands.options import (
     Seconds,
     print_json,
     stdout,
+    wide_stdout,
 )
 
 
 def export(
     model: ModelPath,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Target; MODEL.onnx beside the model if omitted.")
-    ] = None,
+    to: Annotated[str, typer.Option(help="Targets: onnx,c or all; `--to list` names them.")] = (
+        "onnx"
+    ),
+    precision: Annotated[
+        str,
+        typer.Option(help="Of the weights: f32, f16, i16, i12, i8, i6, i4, or several: f32,i8."),
+    ] = "f32",
     derivatives: Annotated[
         bool, typer.Option("--derivatives", help="Add first and second derivatives as outputs.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder; MODEL-export beside the model if omitted."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the model as ONNX and check it in onnxruntime."""
+    """Turn the model into files for other engines and devices, each checked against it."""
     with reported():
-        from kdpinn.steps import onnx_file
+        from kdpinn.exports import exported_all, listing, table
 
-        target = out or model.with_name(
-            model.stem + ("_derivatives" if derivatives else "") + ".onnx"
-        )
-        check = onnx_file(model, target, derivatives=derivatives)
+        if to == "list":
+            wide_stdout().print(listing(), highlight=False)
+            return
+        folder = out or model.with_name(f"{model.stem}-export")
+        rows = exported_all(model, to, precision.split(","), derivatives, folder)
     if as_json:
-        print_json({"file": str(target), **check})
+        print_json([row.to_dict() for row in rows])
     else:
-        _agreement(target, "the model", check)
-    raise typer.Exit(0 if check["passed"] else 1)
+        wide_stdout().print(table(rows), highlight=False)
+    raise typer.Exit(0 if all(row.passed is not False for row in rows) else 1)
 
 
 def import_(

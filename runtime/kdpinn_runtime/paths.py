@@ -15,6 +15,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 INCLUDE = FOLDER / "include"
+SOURCE = FOLDER / "source"
+"""The core as two files, kdpinn.h and kdpinn.c."""
 LIBRARY = FOLDER / "lib" / "libkdpinn.a"
 CMAKE = FOLDER / "lib" / "cmake" / "kdpinn_runtime"
 

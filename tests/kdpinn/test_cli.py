@@ -105,10 +105,15 @@ def test_verify_passes_fails_and_refuses(model: Path, tmp_path: Path) -> None:
 def test_export_writes_and_checks(model: Path, tmp_path: Path) -> None:
     plain = kdpinn("export", model)
     assert plain.exit_code == 0, plain.output
-    assert (tmp_path / "model.onnx").exists()
-    more = kdpinn("export", model, "--derivatives", "--out", tmp_path / "d.onnx", "--json")
-    assert json.loads(more.stdout)["passed"] is True
-    refused(kdpinn("export", model, "--out", tmp_path / "no" / "d.onnx"), "no/", "does not exist")
+    assert (tmp_path / "model-export" / "onnx-f32" / "model.onnx").exists()
+    options = ["--derivatives", "--out", tmp_path / "new" / "d", "--json"]
+    more = kdpinn("export", model, *options)
+    (row,) = json.loads(more.stdout)
+    assert row["passed"] is True
+    assert Path(row["folder"], "model.onnx").exists()
+    refused(kdpinn("export", model, "--to", "onnx,abacus"), "abacus", "known are")
+    refused(kdpinn("export", model, "--precision", "i3"), "i3", "known are")
+    assert "onnx" in kdpinn("export", model, "--to", "list").stdout
 
 
 def test_bench_prints_and_writes(model: Path, tmp_path: Path) -> None:
