@@ -19,6 +19,7 @@ from kdpinn.atomic import write_bytes
 from kdpinn.frame import Frame, map_channels
 from kdpinn.jets import Backend, JetSpec, network_jets, product
 from kdpinn.networks import MLP
+from kdpinn.structure.group import Group, InputMap
 from kdpinn_runtime.format import CoordinateMap, Operation
 
 CHUNK = 8192
@@ -210,6 +211,7 @@ class Field:
             "unknown": self.unknown,
             "features": self.features and asdict(self.features),
             "exact": self.exact and asdict(self.exact),
+            "symmetry": _stored_group(self.network.symmetry),
         }
         write_bytes(path, safetensors.torch.save(tensors, {"field": json.dumps(about)}))
 
@@ -227,7 +229,9 @@ class Field:
         except (safetensors.SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is no field saved by `Field.save`: {error}") from error
         return cls(
-            network=MLP(tuple(about["sizes"]), about["activation"]),
+            network=MLP(
+                tuple(about["sizes"]), about["activation"], _group_of(about.get("symmetry"))
+            ),
             inputs=tuple(about["inputs"]),
             outputs=tuple(about["outputs"]),
             problem=about["problem"],
@@ -243,6 +247,23 @@ def _map_of(stored: dict[str, Any] | None) -> CoordinateMap | None:
         return None
     operations = tuple(Operation(**operation) for operation in stored["operations"])
     return CoordinateMap(operations, tuple(stored["results"]))
+
+
+def _stored_group(group: Group | None) -> list[dict[str, Any]] | None:
+    """Generators on the network's own inputs; their offsets are 0."""
+    if group is None:
+        return None
+    return [
+        {"matrix": g.matrix.tolist(), "characters": g.characters.tolist()} for g in group.generators
+    ]
+
+
+def _group_of(stored: list[dict[str, Any]] | None) -> Group | None:
+    if stored is None:
+        return None
+    return Group.generated_by(
+        [InputMap(g["matrix"], np.zeros(len(g["matrix"])), g["characters"]) for g in stored]
+    )
 
 
 _TENSORS = ("theta", "input_shift", "input_scale", "output_shift", "output_scale", "start")

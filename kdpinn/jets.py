@@ -94,7 +94,7 @@ def network_jets(
     _check(network, x, spec, scale)
     if _use_native(theta, x, backend):
         call = native_jets.Call(network, x, scale, spec.order, spec.pairs, spec.channels)
-        return native_jets.jets(call, theta)
+        return native_jets.jets(call, network.expand(theta))
     return _forward(network, theta, x, spec, scale)[-1][1]
 
 
@@ -120,7 +120,7 @@ def jets_jacobian(
     _check(network, x, spec, scale)
     if _use_native(theta, x, backend):
         call = native_jets.Call(network, x, scale, spec.order, spec.pairs, spec.channels)
-        return native_jets.jacobian(call, theta, seed)
+        return network.reduce(native_jets.jacobian(call, network.expand(theta), seed))
     layers = _forward(network, theta.detach().requires_grad_(), x, spec, scale)
     outputs = [z for _, z in layers]
     gradients = torch.autograd.grad(outputs[-1], outputs, grad_outputs=seed)
@@ -128,7 +128,7 @@ def jets_jacobian(
     for (a, _), g in zip(layers, gradients, strict=True):
         weight = torch.einsum("kno,kni->oin", g, a.detach())
         rows += [weight.reshape(-1, x.shape[-2]), g[0].T]
-    return torch.cat(rows)
+    return network.reduce(torch.cat(rows))
 
 
 def _forward(

@@ -29,7 +29,7 @@ class Call(NamedTuple):
     channels: int
 
     def at(self, theta: Tensor) -> reverse.Network:
-        """What the functions of `kdpinn_runtime.reverse` take."""
+        """What the functions of `kdpinn_runtime.reverse` take; theta (D,) is not tied."""
         coordinates = self.x.dim() == 2
         return reverse.Network(
             sizes=self.network.sizes,
@@ -59,13 +59,13 @@ def unavailable(theta: Tensor, x: Tensor) -> str:
 
 
 def jets(call: Call, theta: Tensor) -> Tensor:
-    """(K, N, m), differentiable once with respect to theta (P,)."""
+    """(K, N, m), differentiable once with respect to theta (D,), all weights and biases."""
     return _NativeJets.apply(theta, call)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def jacobian(call: Call, theta: Tensor, seed: Tensor) -> Tensor:
-    """(P, N); see `kdpinn.jets.jets_jacobian`."""
-    out = torch.empty(call.network.parameters, call.x.shape[-2], dtype=torch.float64)
+    """(D, N), by all weights and biases theta (D,); see `kdpinn.jets.jets_jacobian`."""
+    out = torch.empty(call.network.dense_parameters, call.x.shape[-2], dtype=torch.float64)
     threads = torch.get_num_threads()
     reverse.jacobian(call.at(theta), array(seed), out.numpy(), threads=threads)
     return out

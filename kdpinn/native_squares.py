@@ -45,7 +45,7 @@ class NativeSquares:
         groups: dict[tuple[JetSpec, tuple[Sum, ...]], list[PointSet]] = {}
         for part in sets:
             groups.setdefault((part.frame.spec, part.polynomial.equations), []).append(part)
-        self._unknowns = len(field.unknown)
+        self._network, self._unknowns = field.network, len(field.unknown)
         self._squares = reverse.Squares([_native_part(field, group) for group in groups.values()])
 
     def value_and_gradient(self, weights: Tensor, unknown: Tensor) -> tuple[float, Tensor, Tensor]:
@@ -55,16 +55,17 @@ class NativeSquares:
             weights: (P,), the network's parameters.
             unknown: (q,), values of the unknown parameters.
         """
-        gradient = torch.empty_like(weights, memory_format=torch.contiguous_format)
+        dense = self._network.expand(weights)
+        gradient = torch.empty_like(dense, memory_format=torch.contiguous_format)
         by_unknown = torch.empty(self._unknowns, dtype=torch.float64)
         value = self._squares.evaluate(
-            native_jets.array(weights),
+            native_jets.array(dense),
             native_jets.array(unknown[: self._unknowns]),
             gradient.numpy(),
             by_unknown.numpy(),
             threads=torch.get_num_threads(),
         )
-        return value, gradient, by_unknown
+        return value, self._network.reduce(gradient), by_unknown
 
 
 def in_raw_jets(field: Field, frame: Frame, polynomial: Polynomial) -> Polynomial | None:
@@ -146,7 +147,7 @@ def _native_part(
         for e, terms in enumerate(equations)
         for product in terms
     ]
-    return call.at(field.weights), reverse.Equations(
+    return call.at(field.network.expand(field.weights)), reverse.Equations(
         products=products,
         equations=len(equations),
         columns=native_jets.array(columns),

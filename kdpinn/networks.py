@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
+
+from kdpinn.structure.group import Group
+from kdpinn.structure.representation import Tie, regular_tie
 
 Derivatives = tuple[Tensor, Tensor | None, Tensor | None]
 
@@ -52,17 +56,21 @@ class MLP:
     """Multilayer perceptron; all hidden layers share one activation, the last layer is linear.
 
     The parameters live outside, in one vector theta of shape (parameters,): layer by layer the
-    weight (n_out, n_in) row by row, then the bias (n_out,).
+    weight (n_out, n_in) row by row, then the bias (n_out,). With a symmetry theta holds the free
+    ones of them, from which all others follow.
 
     Args:
         sizes: widths from the inputs to the outputs, at least two, each >= 1.
         activation: a key of `ACTIVATIONS`.
+        symmetry: a group of the network's own inputs, u(g z) = c(g) u(z) for any parameters:
+            hidden widths are multiples of its order (`kdpinn.structure.representation`).
     Raises:
         ValueError: naming the width or activation that is out of range.
     """
 
     sizes: tuple[int, ...]
     activation: str = "tanh"
+    symmetry: Group | None = None
 
     def __post_init__(self) -> None:
         if len(self.sizes) < 2 or any(width < 1 for width in self.sizes):
@@ -71,15 +79,26 @@ class MLP:
             raise ValueError(
                 f"`MLP` has no activation {self.activation!r}. Supported: {', '.join(ACTIVATIONS)}."
             )
+        _ = self.tie  # what the group does not allow is refused here
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """Shape (n_out, n_in) of each layer's weight."""
         return tuple(zip(self.sizes[1:], self.sizes[:-1], strict=True))
 
+    @cached_property
+    def tie(self) -> Tie | None:
+        """How all weights and biases follow from the free ones; None if all are free."""
+        return None if self.symmetry is None else regular_tie(self.symmetry, self.sizes)
+
     @property
     def parameters(self) -> int:
-        """Number of weights and biases, P."""
+        """Number of free weights and biases, P."""
+        return self.dense_parameters if self.tie is None else self.tie.free
+
+    @property
+    def dense_parameters(self) -> int:
+        """Number of all weights and biases, D."""
         return sum(n_out * (n_in + 1) for n_out, n_in in self.shapes)
 
     def init(self, generator: torch.Generator) -> Tensor:
@@ -92,17 +111,27 @@ class MLP:
             spread = math.sqrt(2 / (n_in + n_out))
             weight = torch.randn(n_out * n_in, generator=generator, dtype=torch.float64)
             layers += [weight * spread, torch.zeros(n_out, dtype=torch.float64)]
-        return torch.cat(layers)
+        dense = torch.cat(layers)
+        return dense if self.tie is None else self.tie.restrict(dense)
 
-    def unpack(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Views (weight (n_out, n_in), bias (n_out,)) of each layer into theta (P,)."""
+    def expand(self, theta: Tensor) -> Tensor:
+        """All weights and biases (D,) from theta (P,), differentiable; theta itself if untied."""
         if theta.shape != (self.parameters,):
             raise ValueError(
                 f"`MLP{self.sizes}` has {self.parameters} parameters, got {tuple(theta.shape)}."
             )
+        return theta if self.tie is None else self.tie.expand(theta)
+
+    def reduce(self, gradient: Tensor) -> Tensor:
+        """Derivatives by theta (P, ...) from those by all weights and biases (D, ...)."""
+        return gradient if self.tie is None else self.tie.reduce(gradient)
+
+    def unpack(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Each layer's (weight (n_out, n_in), bias (n_out,)) from theta (P,); views if untied."""
+        dense = self.expand(theta)
         layers, start = [], 0
         for n_out, n_in in self.shapes:
             middle, stop = start + n_out * n_in, start + n_out * (n_in + 1)
-            layers.append((theta[start:middle].view(n_out, n_in), theta[middle:stop]))
+            layers.append((dense[start:middle].view(n_out, n_in), dense[middle:stop]))
             start = stop
         return layers

@@ -338,7 +338,10 @@ def _history(rows: Tensor, stages: Sequence[Stage]) -> History:
 def _run_name(field: Field, stages: Sequence[Stage], settings: Settings) -> str:
     """What must agree when a run is resumed; the caps on time may change."""
     plan = [_about(stage) for stage in stages]
-    network = (field.problem, field.network.sizes, field.network.activation)
+    network: tuple[object, ...] = (field.problem, field.network.sizes, field.network.activation)
+    symmetry = field.network.symmetry
+    if symmetry is not None:
+        network = (*network, symmetry.describe())
     return f"{network} seed {settings.seed} {plan}"
 
 

@@ -63,7 +63,8 @@ class InputMap:
         cls, center: FloatArray, matrix: FloatArray, characters: Sequence[float] | FloatArray
     ) -> InputMap:
         """The map that turns or mirrors about `center` (d,): x -> center + matrix (x - center)."""
-        return cls(matrix, center - matrix @ center, np.asarray(characters, np.float64))
+        offset: FloatArray = np.subtract(center, matrix @ center, dtype=np.float64)
+        return cls(matrix, offset, np.asarray(characters, np.float64))
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Images (N, d) of points x (N, d)."""
@@ -213,7 +214,7 @@ class Group:
         for generator in generators:
             if _position(elements, generator) is None:
                 kept.append(generator)
-                elements = _closure(kept, elements[0])
+                elements = _extended(elements, kept)
         return cls(tuple(elements), tuple(kept))
 
     @property
@@ -253,16 +254,21 @@ class Group:
         return "; ".join(g.describe(inputs, outputs) for g in self.elements)
 
 
-def _closure(generators: Sequence[InputMap], identity: InputMap) -> list[InputMap]:
-    elements = [identity]
-    for element in elements:  # grows while it is walked: all words in the generators
-        for generator in generators:
-            product = generator.after(element)
-            if _position(elements, product) is None:
-                elements.append(product)
-        if len(elements) > MAX_ORDER:
+def _extended(subgroup: Sequence[InputMap], generators: Sequence[InputMap]) -> list[InputMap]:
+    """The subgroup of all generators but the last, extended by the last, coset by coset.
+
+    Dimino's algorithm; of generators that commute and undo themselves, bit b of an element's
+    position then says whether generator b is in it.
+    """
+    elements, found = list(subgroup), [generators[-1]]
+    for first in found:  # grows while it is walked
+        if _position(elements, first) is not None:
+            continue
+        if len(elements) + len(subgroup) > MAX_ORDER:
             names = "; ".join(g.describe() for g in generators)
             raise ValueError(f"The group of {names} has more than {MAX_ORDER} elements.")
+        elements += [first.after(element) for element in subgroup]
+        found += [generator.after(first) for generator in generators]
     return elements
 
 

@@ -7,25 +7,11 @@ import re
 
 import numpy as np
 import pytest
+from structure_groups import CYCLE, EXCHANGE, SWAP, signs, turn
 
 from kdpinn.geometry import Box
 from kdpinn.places import Disk
 from kdpinn.structure.group import Group, InputMap
-
-
-def signs(*diagonal: float, u: tuple[float, ...] = (1.0,)) -> InputMap:
-    return InputMap(np.diag(diagonal), np.zeros(len(diagonal)), np.array(u))
-
-
-def turn(degrees: float, chi: float = 1.0, center: tuple[float, float] = (0, 0)) -> InputMap:
-    a = np.deg2rad(degrees)
-    matrix = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-    return InputMap.about(np.array(center, float), matrix, [chi])
-
-
-SWAP = InputMap(np.array([[0.0, 1], [1, 0]]), np.zeros(2), np.ones(1))
-CYCLE = InputMap(np.eye(3)[[1, 2, 0]], np.zeros(3), np.ones(1))
-EXCHANGE = InputMap(np.eye(3)[[1, 0, 2]], np.zeros(3), -np.ones(1))
 
 GROUPS = {
     "Z2": ([signs(-1, 1, u=(-1,))], 2),
