@@ -63,8 +63,7 @@ class InputMap:
         cls, center: FloatArray, matrix: FloatArray, characters: Sequence[float] | FloatArray
     ) -> InputMap:
         """The map that turns or mirrors about `center` (d,): x -> center + matrix (x - center)."""
-        offset: FloatArray = np.subtract(center, matrix @ center, dtype=np.float64)
-        return cls(matrix, offset, np.asarray(characters, np.float64))
+        return cls(matrix, center - matrix @ center, np.asarray(characters, np.float64))
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Images (N, d) of points x (N, d)."""
@@ -80,7 +79,7 @@ class InputMap:
 
     def inverse(self) -> InputMap:
         """The map that undoes this one."""
-        back = np.linalg.inv(self.matrix)
+        back = np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
         return InputMap(back, -back @ self.offset, self.characters)
 
     def moves_like(self, other: InputMap) -> bool:
