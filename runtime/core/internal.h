@@ -18,6 +18,9 @@ enum { /* of functions of the coordinates */
 enum { KD_FACTOR_COORDINATE = 1, KD_FACTOR_VALUE, KD_FACTOR_FIRST, KD_FACTOR_SECOND,
        KD_FACTOR_PARAMETER, KD_FACTOR_DATA };
 enum { KD_ROLE_POINTS = 1, KD_ROLE_REFERENCE, KD_ROLE_TEACHER, KD_ROLE_EXPECTED, KD_ROLE_DATA };
+enum { /* number types of tensors */
+    KD_TYPE_F32 = 1, KD_TYPE_F64, KD_TYPE_F16, KD_TYPE_I8, KD_TYPE_I16, KD_TYPE_I12, KD_TYPE_I6, KD_TYPE_I4, KD_TYPES
+};
 enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64,
        KD_MAX_EQUATIONS = 16, KD_MAX_FEATURES = 128, KD_MAX_OPERATIONS = 256, KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
 
@@ -89,12 +92,24 @@ typedef struct {
 
 const kd_isa *kd_find_isa(const char *name); /* NULL name: the best; NULL result: not here */
 
+/* A tensor as stored, row-major. Integer types: a float scale for each row, then packed codes. */
+typedef struct {
+    const uint8_t *data;
+    uint32_t type;
+    size_t rows, cols;
+} kd_tensor;
+uint32_t kd_code_bits(uint32_t type); /* 0 for floats */
+uint64_t kd_tensor_bytes(uint32_t type, uint64_t rows, uint64_t cols);
+float kd_f16(const uint8_t *p);
+float kd_scale(const kd_tensor *t, size_t row);
+int32_t kd_code(const kd_tensor *t, size_t k);
+double kd_element(const kd_tensor *t, size_t k);
+
 /* The weights of layer `l` as stored: row-major (n_out, sets n_in) and (n_out). Of tied layers these
  * are the free ones: n_in and n_out then count the neurons of one copy. */
 typedef struct {
     uint32_t n_in, n_out, activation, copies, sets;
-    int is_f64;
-    const uint8_t *weight, *bias;
+    kd_tensor weight, bias;
 } kd_stored_layer;
 kd_stored_layer kd_stored(const kd_model *model, uint32_t l);
 

@@ -4,7 +4,6 @@
 
 enum { MAX_FILE = 64 << 20, MAX_CARD = 1 << 20, MAX_WIDTH = 4096, MAX_RECORDS = 4096, MAX_POINTS = 1 << 20,
        MAX_DATA = 16, MAX_TARGET_POINTS = 1 << 24 };
-enum { DTYPE_F32 = 1, DTYPE_F64 = 2, DTYPE_F16 = 3, DTYPE_I8 = 4 };
 
 /* Most records of a kind, and the bytes of a record that the kind uses; the rest is zero. */
 static const struct { uint16_t most, used; } limits[KD_RECORD_KINDS] = {
@@ -170,74 +169,95 @@ static kd_status check_values(const kd_model *m) {
 
 /* ---- tensors ---- */
 
-typedef struct {
-    const uint8_t *data;
-    uint32_t dtype, section;
-    size_t rows, cols;
-} tensor;
+static uint32_t section_of(const kd_model *m, uint32_t index) { return kd_u32(kd_record(m, KD_REC_TENSOR, index) + 12); }
 
-static tensor get_tensor(const kd_model *m, uint32_t index) {
+static kd_tensor get_tensor(const kd_model *m, uint32_t index) {
     const uint8_t *record = kd_record(m, KD_REC_TENSOR, index);
-    const tensor t = {(kd_u32(record + 12) ? m->baseline : m->tensors) + kd_u64(record + 32), kd_u32(record + 8),
-                      kd_u32(record + 12), (size_t)kd_u64(record + 16), (size_t)kd_u64(record + 24)};
+    const kd_tensor t = {(section_of(m, index) ? m->baseline : m->tensors) + kd_u64(record + 32), kd_u32(record + 8),
+                         (size_t)kd_u64(record + 16), (size_t)kd_u64(record + 24)};
     return t;
 }
 
-static double element(const tensor *t, size_t k) {
-    return t->dtype == DTYPE_F32 ? (double)kd_f32(t->data + 4 * k) : kd_f64(t->data + 8 * k);
+/* The bits that fill up the last byte are zero, the grid is symmetric, no weight is infinite. */
+static kd_status check_codes(const kd_tensor *t) {
+    const uint32_t bits = kd_code_bits(t->type), rest = (uint32_t)(t->rows * t->cols * bits % 8);
+    const int32_t most = (1 << (bits - 1)) - 1;
+    const uint8_t last = t->data[kd_tensor_bytes(t->type, t->rows, t->cols) - 1];
+    size_t k;
+    if (rest != 0 && last >> rest != 0) return KD_PADDING;
+    for (k = 0; k < t->rows; ++k) {
+        const float scale = kd_scale(t, k), normal = 1.17549435e-38f; /* the smallest one */
+        if (!(scale >= normal) || !kd_finite((double)(scale * (float)most))) return KD_VALUE;
+    }
+    for (k = 0; k < t->rows * t->cols; ++k)
+        if (kd_code(t, k) < -most) return KD_VALUE;
+    return KD_OK;
+}
+
+static kd_status check_numbers(const kd_tensor *t) {
+    size_t k;
+    if (kd_code_bits(t->type) != 0) return check_codes(t);
+    for (k = 0; k < t->rows * t->cols; ++k)
+        if (!kd_finite(kd_element(t, k))) return KD_VALUE;
+    return KD_OK;
 }
 
 /* Tensors lie one after the other, 64-aligned, with nothing but zeros between them. */
 static kd_status check_tensors(const kd_model *m, const sections *s) {
     size_t end[2] = {0, 0};
     uint32_t i;
-    size_t k, start, room;
+    size_t start, room;
+    kd_status status;
     for (i = 0; i < m->count[KD_REC_TENSOR]; ++i) {
         const uint8_t *record = kd_record(m, KD_REC_TENSOR, i);
-        const uint32_t dtype = kd_u32(record + 8), section = kd_u32(record + 12);
+        const uint32_t type = kd_u32(record + 8), section = kd_u32(record + 12);
         const uint64_t rows = kd_u64(record + 16), cols = kd_u64(record + 24), bytes = kd_u64(record + 40);
-        const size_t item = dtype == DTYPE_F32 ? 4 : 8;
-        tensor t;
-        if (dtype != DTYPE_F32 && dtype != DTYPE_F64) return KD_DTYPE;
+        kd_tensor t;
+        if (type == 0 || type >= KD_TYPES) return KD_DTYPE;
         if (section > 1 || rows == 0 || cols == 0) return KD_TENSOR;
         if (rows > MAX_POINTS || cols > MAX_WIDTH) return KD_TOO_LARGE;
-        if (bytes != rows * cols * item || kd_u64(record + 32) != padded(end[section])) return KD_TENSOR;
+        if (bytes != kd_tensor_bytes(type, rows, cols) || kd_u64(record + 32) != padded(end[section])) return KD_TENSOR;
         start = padded(end[section]), room = section ? s->baseline_size : s->tensors_size;
         if (start > room || bytes > room - start) return KD_TENSOR;
         t = get_tensor(m, i);
         if (!all_zero((section ? s->baseline : s->tensors) + end[section], t.data)) return KD_PADDING;
         end[section] = start + (size_t)bytes;
-        for (k = 0; k < rows * cols; ++k)
-            if (!kd_finite(element(&t, k))) return KD_VALUE;
+        if ((status = check_numbers(&t)) != KD_OK) return status;
     }
     return end[0] == s->tensors_size && end[1] == s->baseline_size ? KD_OK : KD_TENSOR;
 }
 
 /* Index of the first tensor of `section` at or after `from`, or the number of tensors. */
 static uint32_t next_tensor(const kd_model *m, uint32_t from, uint32_t section) {
-    while (from < m->count[KD_REC_TENSOR] && get_tensor(m, from).section != section) ++from;
+    while (from < m->count[KD_REC_TENSOR] && section_of(m, from) != section) ++from;
     return from;
 }
 
 /* An output that changes its sign has no bias. */
-static int free_of_bias(const kd_symmetry *s, const tensor *bias) {
+static int free_of_bias(const kd_symmetry *s, const kd_tensor *bias) {
     size_t j;
     for (j = 0; j < bias->rows; ++j)
-        if (s->character[j] != 0 && element(bias, j) != 0) return 0;
+        if (s->character[j] != 0 && kd_element(bias, j) != 0) return 0;
     return 1;
+}
+
+/* Biases are all f32 or all f64; weights have the same type, or a narrow one beside f32. */
+static int types_fit(uint32_t type, const kd_tensor *weight, const kd_tensor *bias) {
+    if (bias->type > KD_TYPE_F64 || bias->type != type) return 0;
+    return weight->type == type || (type == KD_TYPE_F32 && weight->type > KD_TYPE_F64);
 }
 
 /* Layers use the tensors of section 0 in order, each once: weight, bias, weight, bias, ... */
 static kd_status check_layers(const kd_model *m) {
     const kd_symmetry symmetry = kd_read_symmetry(m);
     const uint32_t layers = m->count[KD_REC_DENSE];
-    uint32_t width = m->count[KD_REC_NORMALIZE], l, dtype = 0, next = next_tensor(m, 0, 0);
+    uint32_t width = m->count[KD_REC_NORMALIZE], l, type = 0, next = next_tensor(m, 0, 0);
     for (l = 0; l < layers; ++l) {
         const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
         const uint32_t activation = kd_u32(record + 8), n_in = kd_u32(record + 12), n_out = kd_u32(record + 16);
         const uint32_t weight = kd_u32(record + 20), bias = kd_u32(record + 24), last = l + 1 == layers;
         kd_stored_layer layer;
-        tensor w, b;
+        kd_tensor w, b;
         if (activation >= KD_ACTIVATIONS || n_in != width || n_out == 0) return KD_LAYER;
         if (n_out > MAX_WIDTH) return KD_TOO_LARGE;
         if (!last && n_out % symmetry.order != 0) return KD_SYMMETRY;
@@ -245,8 +265,8 @@ static kd_status check_layers(const kd_model *m) {
         if (weight != next || bias != next_tensor(m, weight + 1, 0)) return KD_LAYER;
         next = next_tensor(m, bias + 1, 0);
         w = get_tensor(m, weight), b = get_tensor(m, bias);
-        if (l == 0) dtype = w.dtype;
-        if (w.dtype != dtype || b.dtype != dtype) return KD_LAYER;
+        if (l == 0) type = b.type;
+        if (!types_fit(type, &w, &b)) return KD_LAYER;
         layer = kd_stored(m, l);
         if (w.rows != layer.n_out || w.cols != layer.sets * layer.n_in) return KD_LAYER;
         if (b.rows != layer.n_out || b.cols != 1) return KD_LAYER;
@@ -260,11 +280,11 @@ static kd_status check_layers(const kd_model *m) {
 
 kd_stored_layer kd_stored(const kd_model *m, uint32_t l) {
     const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
-    const tensor w = get_tensor(m, kd_u32(record + 20)), b = get_tensor(m, kd_u32(record + 24));
+    const kd_tensor w = get_tensor(m, kd_u32(record + 20)), b = get_tensor(m, kd_u32(record + 24));
     const uint32_t order = m->count[KD_REC_SYMMETRY] ? 1u << kd_u32(kd_record(m, KD_REC_SYMMETRY, 0) + 8) : 1;
     const uint32_t fed = l == 0 ? 1 : order, copies = l + 1 == m->count[KD_REC_DENSE] ? 1 : order;
     const kd_stored_layer layer = {kd_u32(record + 12) / fed, kd_u32(record + 16) / copies, kd_u32(record + 8), copies,
-                                   fed < copies ? fed : copies, w.dtype == DTYPE_F64, w.data, b.data};
+                                   fed < copies ? fed : copies, w, b};
     return layer;
 }
 
@@ -360,18 +380,18 @@ static kd_status check_baseline(const kd_model *m, uint32_t *data_columns) {
         const uint32_t role = kd_u32(record + 8), index = kd_u32(record + 12);
         const double limit = kd_f64(record + 16);
         const int gated = role == KD_ROLE_REFERENCE || role == KD_ROLE_TEACHER || role == KD_ROLE_EXPECTED;
-        tensor t;
+        kd_tensor t;
         if (role <= last || role > KD_ROLE_DATA || index >= m->count[KD_REC_TENSOR]) return KD_BASELINE;
         if (!kd_finite(limit) || limit < 0 || (!gated && limit != 0)) return KD_VALUE;
         t = get_tensor(m, index);
-        if (index != next || t.dtype != DTYPE_F64) return KD_BASELINE;
+        if (index != next || t.type != KD_TYPE_F64) return KD_BASELINE;
         next = next_tensor(m, index + 1, 1);
         if (role == KD_ROLE_POINTS) points = t.rows;
         if (t.rows != points || t.cols > MAX_DATA) return KD_BASELINE;
         if (role == KD_ROLE_POINTS ? t.cols != m->count[KD_REC_INPUT] : gated && t.cols != m->count[KD_REC_OUTPUT])
             return KD_BASELINE;
         for (k = 0; role == KD_ROLE_POINTS && k < t.rows * t.cols; ++k)
-            if (!exact_in_f32(element(&t, k))) return KD_BASELINE;
+            if (!exact_in_f32(kd_element(&t, k))) return KD_BASELINE;
         if (role == KD_ROLE_DATA) *data_columns = (uint32_t)t.cols;
         last = role;
         roles |= 1u << role;
@@ -433,7 +453,7 @@ kd_table kd_baseline_table(const kd_model *m, uint32_t role) {
     for (i = 0; i < m->count[KD_REC_BASELINE]; ++i) {
         const uint8_t *record = kd_record(m, KD_REC_BASELINE, i);
         if (kd_u32(record + 8) == role) {
-            const tensor t = get_tensor(m, kd_u32(record + 12));
+            const kd_tensor t = get_tensor(m, kd_u32(record + 12));
             table.data = t.data, table.rows = t.rows, table.cols = t.cols, table.limit = kd_f64(record + 16);
         }
     }

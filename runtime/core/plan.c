@@ -1,10 +1,6 @@
 /* Packs a model's weights for one precision and instruction set. */
 #include "internal.h"
 
-static double stored(const kd_stored_layer *layer, const uint8_t *tensor, size_t k) {
-    return layer->is_f64 ? kd_f64(tensor + 8 * k) : (double)kd_f32(tensor + 4 * k);
-}
-
 static void put(void *to, kd_precision precision, size_t k, double value) {
     if (precision == KD_F64) ((double *)to)[k] = value;
     else ((float *)to)[k] = (float)value;
@@ -41,7 +37,7 @@ static double weight_of(const kd_stored_layer *from, uint32_t set, uint32_t o, u
     double sum = 0;
     uint32_t d;
     for (d = 0; d < from->sets; ++d) {
-        const double a = stored(from, from->weight, ((size_t)o * from->sets + d) * from->n_in + i);
+        const double a = kd_element(&from->weight, ((size_t)o * from->sets + d) * from->n_in + i);
         sum += kd_odd(set & d) ? -a : a;
     }
     return sum / from->sets;
@@ -69,7 +65,7 @@ static void pack_single(const kd_stored_layer *from, uint32_t set, uint32_t padd
         const int real = o < from->n_out;
         for (i = 0; i < from->n_in; ++i)
             put(weight, precision, begin + (size_t)i * padded + o, real ? weight_of(from, set, o, i) : 0);
-        put(bias, precision, (size_t)set * padded + o, real && set == 0 ? stored(from, from->bias, o) : 0);
+        put(bias, precision, (size_t)set * padded + o, real && set == 0 ? kd_element(&from->bias, o) : 0);
     }
 }
 

@@ -73,10 +73,6 @@ static double accumulated(double operations) {
     return operations * unit / (1 - operations * unit);
 }
 
-static double weight_at(const kd_stored_layer *layer, const uint8_t *tensor, size_t k) {
-    return layer->is_f64 ? kd_f64(tensor + 8 * k) : (double)kd_f32(tensor + 4 * k);
-}
-
 /* From the inputs' sizes and errors, in fed and fed_error, to those of the layer's outputs. Of tied
  * layers these are the bounds of one copy, which hold for all: each of n_in neurons then comes from
  * `fed_copies` of them, and in the Walsh-Hadamard basis, where all sets of weights meet the sum of all
@@ -87,9 +83,9 @@ static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, repla
     const double repeated = fed_copies / layer->sets;
     uint32_t o, i;
     for (o = 0; o < layer->n_out; ++o) {
-        double size = magnitude(weight_at(layer, layer->bias, o)), error = 0;
+        double size = magnitude(kd_element(&layer->bias, o)), error = 0;
         for (i = 0; i < columns; ++i) {
-            const double w = repeated * magnitude(weight_at(layer, layer->weight, (size_t)o * columns + i));
+            const double w = repeated * magnitude(kd_element(&layer->weight, (size_t)o * columns + i));
             size += w * a->fed[i % layer->n_in], error += w * a->fed_error[i % layer->n_in];
         }
         error += accumulated(fed_copies * layer->n_in + 4) * layer->sets * size;

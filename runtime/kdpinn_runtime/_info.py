@@ -74,7 +74,9 @@ def describe(file: ModelFile, digest: str, size: int) -> dict[str, Any]:
         "widths": widths,
         "activations": [layer.activation for layer in file.layers],
         "dtype": str(file.dtype),
+        "precisions": list(file.precisions),
         "weights": file.weight_count,
+        "weight_bytes": file.weight_bytes,
         "symmetry": [
             symmetry_text(file, g) for g in (file.symmetry.generators if file.symmetry else ())
         ],
@@ -114,7 +116,10 @@ def as_text(described: Mapping[str, Any]) -> str:
 
 def _lines(d: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "digest", d["digest"]
-    yield "file", f"{d['bytes']} bytes, {d['weights']} weights in {d['dtype']}"
+    yield "file", f"{d['bytes']} bytes"
+    precisions = list(dict.fromkeys(d["precisions"]))
+    stored = precisions[0] if len(precisions) == 1 else ", ".join(d["precisions"])
+    yield "weights", f"{d['weights']} in {stored}: {d['weight_bytes']} bytes with scales and biases"
     yield "network", "-".join(map(str, d["widths"])) + f", {d['activations'][0]}"
     for symmetry in d["symmetry"]:
         yield "symmetry", symmetry

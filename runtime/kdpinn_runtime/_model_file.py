@@ -12,6 +12,7 @@ import numpy as np
 from ._baseline import Array, Baseline
 from ._card import card_bytes, parse_card
 from ._coordinates import CoordinateMap
+from ._layer import Layer
 from ._limits import (
     MAX_EQUATIONS,
     MAX_FEATURES,
@@ -27,7 +28,6 @@ from ._parts import (
     DEFAULT_TARGETS,
     Equation,
     Factor,
-    Layer,
     Parameter,
     Target,
     Variable,
@@ -129,7 +129,7 @@ class ModelFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Number type of the weights, float32 or float64."""
+        """Number type of the weights as they are evaluated, float32 or float64."""
         return self.layers[0].weight.dtype
 
     @property
@@ -141,6 +141,16 @@ class ModelFile:
     def weight_count(self) -> int:
         """Number of weights and biases, tied ones counted once."""
         return sum(layer.weight.size + layer.bias.size for layer in self.stored_layers)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights, their scales and the biases in the file, without padding."""
+        return sum(layer.stored_bytes for layer in self.stored_layers)
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The number type that each layer's weight is stored in: "f32", "i8", ..."""
+        return tuple(layer.precision for layer in self.layers)
 
     @property
     def stored_layers(self) -> tuple[Layer, ...]:

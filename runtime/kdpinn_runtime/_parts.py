@@ -14,7 +14,6 @@ from ._limits import (
     MAX_FACTORS,
     MAX_TARGET_POINTS,
     MAX_TERMS,
-    MAX_WIDTH,
     NAME_BYTES,
     UNIT_BYTES,
 )
@@ -114,58 +113,6 @@ class Parameter(NamedTuple):
     name: str
     unit: str
     value: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
-    """One dense layer, y = activation(weight @ z + bias).
-
-    weight (out, in) and bias (out,), float32 or float64 alike; both are copied, read-only.
-    Raises FormatError (DTYPE, LAYER, VALUE, TOO_LARGE).
-    """
-
-    weight: NDArray[Any]
-    bias: NDArray[Any]
-    activation: str
-
-    def __post_init__(self) -> None:
-        weight, bias = np.asarray(self.weight), np.asarray(self.bias)
-        problems = Problems()
-        for name, array in (("weight", weight), ("bias", bias)):
-            problems.require(
-                array.dtype in (np.float32, np.float64),
-                "DTYPE",
-                f"{name} of a layer is {array.dtype}, expected float32 or float64: convert it",
-            )
-        problems.require(
-            weight.dtype == bias.dtype,
-            "LAYER",
-            f"a layer has a {weight.dtype} weight and a {bias.dtype} bias, expected one type",
-        )
-        problems.require(
-            weight.ndim == 2 and weight.size > 0 and bias.shape == weight.shape[:1],
-            "LAYER",
-            f"a layer has a weight of shape {weight.shape} and a bias of shape {bias.shape}, "
-            "expected (out, in) and (out,)",
-        )
-        problems.require(
-            max(weight.shape, default=0) <= MAX_WIDTH,
-            "TOO_LARGE",
-            f"a layer has a weight of shape {weight.shape}, the cap on a width is {MAX_WIDTH}",
-        )
-        problems.require(
-            self.activation in ACTIVATIONS,
-            "LAYER",
-            f"a layer has the activation {self.activation!r}, known: {', '.join(ACTIVATIONS)}",
-        )
-        problems.raise_if_any()
-        for name, array in (("weight", weight), ("bias", bias)):
-            bad = np.argwhere(~np.isfinite(array))
-            if len(bad):
-                problems.add("VALUE", f"{name}{bad[0].tolist()} of a layer is not finite")
-        problems.raise_if_any()
-        object.__setattr__(self, "weight", frozen_array(weight, weight.dtype))
-        object.__setattr__(self, "bias", frozen_array(bias, bias.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)

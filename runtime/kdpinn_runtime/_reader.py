@@ -9,9 +9,6 @@ the part (`_parts`, `_model_file`), so that a model made in memory obeys the sam
 from __future__ import annotations
 
 import os
-from typing import Any
-
-from numpy.typing import NDArray
 
 from ._card import parse_card
 from ._limits import MAX_CARD_BYTES, MAX_FILE_BYTES, MAX_RECORDS
@@ -29,7 +26,7 @@ from ._records import (
     padded,
 )
 from ._refusals import FormatError, Problems
-from ._tensors import build_baseline, build_layers, parse_tensors
+from ._tensors import Tensors, build_baseline, build_layers, parse_tensors
 from ._writer import content_digest
 
 Spans = dict[str, tuple[int, int]]
@@ -182,7 +179,7 @@ def _check_gaps(data: bytes, spans: Spans) -> None:
     problems.raise_if_any()
 
 
-def _build(program: Program, tensors: list[NDArray[Any]], card: bytes) -> ModelFile:
+def _build(program: Program, tensors: Tensors, card: bytes) -> ModelFile:
     problems = Problems()
     layers = build_layers(problems, program, tensors)
     baseline = build_baseline(problems, program, tensors)

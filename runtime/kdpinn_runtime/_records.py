@@ -34,8 +34,6 @@ DIGEST_START, DIGEST_STOP = 64, 96
 RESERVED_START = 56
 SECTIONS = ("program", "card", "tensors", "baseline")
 
-DTYPES = {1: "<f4", 2: "<f8"}
-RESERVED_DTYPES = {3: "f16", 4: "i8"}
 TENSORS_SECTION, BASELINE_SECTION = 0, 1
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._layer import Layer
 from ._limits import MAX_GENERATORS
-from ._parts import Layer
 from ._refusals import FormatError, Problems
 
 Array = NDArray[Any]
@@ -120,7 +120,12 @@ class Symmetry:
             else:
                 rows //= self.order
             parts.append(
-                replace(layer, weight=layer.weight[:rows, :columns], bias=layer.bias[:rows])
+                replace(
+                    layer,
+                    weight=layer.weight[:rows, :columns],
+                    bias=layer.bias[:rows],
+                    scale=None if layer.scale is None else layer.scale[:rows],
+                )
             )
         return tuple(parts)
 
@@ -133,7 +138,7 @@ class Symmetry:
         elements, xor = self.elements(), range(self.order)
         expanded = []
         for index, layer in enumerate(free):
-            weight, bias = layer.weight, layer.bias
+            weight, bias, scale = layer.weight, layer.bias, layer.scale
             if index == 0:
                 weight = np.concatenate([_moved(weight, element) for element in elements])
             elif index < len(free) - 1:
@@ -144,7 +149,8 @@ class Symmetry:
                 weight = np.concatenate([sign * weight for sign in signs], axis=1)
             if index < len(free) - 1:
                 bias = np.tile(bias, self.order)
-            expanded.append(replace(layer, weight=weight, bias=bias))
+                scale = None if scale is None else np.tile(scale, self.order)
+            expanded.append(replace(layer, weight=weight, bias=bias, scale=scale))
         return tuple(expanded)
 
     def aligned(self, layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ._baseline import LIMITED_ROLES, ROLES, Baseline
+from ._layer import Layer
 from ._limits import MAX_BASELINE_POINTS, MAX_WIDTH
-from ._parts import ACTIVATIONS, Layer
+from ._parts import ACTIVATIONS
+from ._precision import INTEGER_BITS, PRECISIONS, decoded, packed_bytes, tensor_bytes
 from ._program import Fields, Program
-from ._records import BASELINE_SECTION, DTYPES, RESERVED_DTYPES, TENSORS_SECTION, padded
+from ._records import BASELINE_SECTION, TENSORS_SECTION, padded
 from ._refusals import FormatError, Problems
 
-Tensors = list[NDArray[Any]]
+
+class Tensor(NamedTuple):
+    """Values (rows, cols), the type they are stored in, and scales (rows,) of an integer type."""
+
+    values: NDArray[Any]
+    precision: str
+    scale: NDArray[Any] | None
+
+
+Tensors = list[Tensor]
 
 _UNLIMITED = {number for number, role in enumerate(ROLES, start=1) if role not in LIMITED_ROLES}
 
 
 def parse_tensors(program: Program, tensors: bytes, baseline: bytes) -> Tensors:
-    """Every tensor of the program, (rows, cols), as a view of its section, by index.
+    """Every tensor of the program, by index; floats as views of their section.
 
     Raises FormatError (PADDING, TENSOR, DTYPE).
     """
@@ -43,17 +53,20 @@ def parse_tensors(program: Program, tensors: bytes, baseline: bytes) -> Tensors:
             f"section {number} has {len(section)} bytes, its tensors end at byte {end}",
         )
     problems.raise_if_any()
-    return [_array(fields, sections[fields["section"]]) for fields in program.tensors]
+    for index, fields in enumerate(program.tensors):
+        _check_filling(problems, index, fields, sections[fields["section"]])
+    problems.raise_if_any()
+    return [_tensor(fields, sections[fields["section"]]) for fields in program.tensors]
 
 
 def _check_dtype(problems: Problems, index: int, fields: Fields) -> None:
     code = fields["dtype"]
-    if code not in DTYPES:
-        name = RESERVED_DTYPES.get(code, "unknown")
+    if not 1 <= code <= len(PRECISIONS):
+        known = ", ".join(f"{k} ({name})" for k, name in enumerate(PRECISIONS, start=1))
         problems.add(
             "DTYPE",
-            f"tensor {index} has the number type {code} ({name}), this runtime reads 1 (f32) and "
-            "2 (f64): update it, or export the model in one of them",
+            f"tensor {index} has the number type {code}, this runtime reads {known}: update it, or "
+            "export the model in one of them",
         )
         return
     rows, cols, size = fields["rows"], fields["cols"], fields["bytes"]
@@ -63,11 +76,12 @@ def _check_dtype(problems: Problems, index: int, fields: Fields) -> None:
         f"tensor {index} has the shape ({rows}, {cols}), the caps are "
         f"({MAX_BASELINE_POINTS}, {MAX_WIDTH})",
     )
-    expected = rows * cols * np.dtype(DTYPES[code]).itemsize
+    expected = tensor_bytes(PRECISIONS[code - 1], rows, cols)
     problems.require(
         rows > 0 and cols > 0 and size == expected,
         "TENSOR",
-        f"tensor {index} of shape ({rows}, {cols}) claims {size} bytes, expected {expected} > 0",
+        f"tensor {index} of shape ({rows}, {cols}), {PRECISIONS[code - 1]}, claims {size} bytes, "
+        f"expected {expected} > 0",
     )
 
 
@@ -101,11 +115,26 @@ def _check_use(
     )
 
 
-def _array(fields: Fields, section: bytes) -> NDArray[Any]:
-    shape = fields["rows"], fields["cols"]
-    dtype = np.dtype(DTYPES[fields["dtype"]])
-    flat = np.frombuffer(section, dtype, count=shape[0] * shape[1], offset=fields["offset"])
-    return flat.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+def _check_filling(problems: Problems, index: int, fields: Fields, section: bytes) -> None:
+    """Codes that end within a byte leave its highest bits 0."""
+    bits = INTEGER_BITS.get(PRECISIONS[fields["dtype"] - 1])
+    if bits is None:
+        return
+    count = fields["rows"] * fields["cols"]
+    free = 8 * packed_bytes(count, bits) - count * bits
+    last = section[fields["offset"] + fields["bytes"] - 1]
+    problems.require(
+        last >> (8 - free) == 0,
+        "PADDING",
+        f"the last byte of tensor {index} is {last}, expected its highest {free} bits to be 0",
+    )
+
+
+def _tensor(fields: Fields, section: bytes) -> Tensor:
+    precision, shape = PRECISIONS[fields["dtype"] - 1], (fields["rows"], fields["cols"])
+    data = memoryview(section)[fields["offset"] : fields["offset"] + fields["bytes"]]
+    values, scale = decoded(precision, data, shape)
+    return Tensor(values, precision, scale)
 
 
 def build_layers(problems: Problems, program: Program, tensors: Tensors) -> tuple[Layer, ...]:
@@ -146,7 +175,7 @@ def _layer(
     )
     for role, cols in (("weight", shape[1]), ("bias", 1)):
         index = fields[role]
-        found = tensors[index].shape if index < len(tensors) else None
+        found = tensors[index].values.shape if index < len(tensors) else None
         section = records[index]["section"] if index < len(tensors) else None
         problems.require(
             found == (shape[0], cols) and section == TENSORS_SECTION,
@@ -161,10 +190,19 @@ def _layer(
         f"({', '.join(ACTIVATIONS)})",
     )
     problems.raise_if_any()
+    weight, bias = tensors[fields["weight"]], tensors[fields["bias"]]
+    problems.require(
+        bias.scale is None and bias.precision != "f16",
+        "LAYER",
+        f"the bias is stored as {bias.precision}, expected f32 or f64",
+    )
+    problems.raise_if_any()
     return Layer(
-        weight=tensors[fields["weight"]],
-        bias=tensors[fields["bias"]][:, 0],
+        weight=weight.values,
+        bias=bias.values[:, 0],
         activation=ACTIVATIONS[fields["activation"]],
+        precision=weight.precision,
+        scale=weight.scale,
     )
 
 
@@ -188,7 +226,7 @@ def build_baseline(problems: Problems, program: Program, tensors: Tensors) -> Ba
         if found:
             continue
         role = ROLES[fields["role"] - 1]
-        tables[role] = tensors[fields["tensor"]]
+        tables[role] = tensors[fields["tensor"]].values
         if role in LIMITED_ROLES:
             limits[role] = fields["limit"]
     found.require(

@@ -16,11 +16,11 @@ from ._coordinates import OPERATION_KINDS, CoordinateMap
 from ._limits import MAX_FACTORS, MAX_FILE_BYTES, MAX_RECORDS
 from ._model_file import ModelFile
 from ._parts import ACTIVATIONS, FACTOR_KINDS, Factor, Variable
+from ._precision import PRECISIONS, encoded
 from ._records import (
     BASELINE_SECTION,
     DIGEST_START,
     DIGEST_STOP,
-    DTYPES,
     MAGIC,
     PREAMBLE,
     TENSORS_SECTION,
@@ -32,7 +32,7 @@ from ._records import (
 from ._refusals import Problems
 from ._symmetry_record import symmetry_fields
 
-_DTYPE_CODES = {np.dtype(text): code for code, text in DTYPES.items()}
+_OWN = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
 
 class _Section:
@@ -43,18 +43,20 @@ class _Section:
         self.data = bytearray()
         self.records: list[bytes] = []
 
-    def add(self, array: NDArray[Any]) -> int:
-        """Append a tensor (rows, cols); returns its index in the file."""
+    def add(
+        self, array: NDArray[Any], precision: str = "", scale: NDArray[Any] | None = None
+    ) -> int:
+        """Append a tensor (rows, cols), by default in its own type; its index in the file."""
         index = self.first_index + len(self.records)
         self.data += bytes(padded(len(self.data)) - len(self.data))
-        code = _DTYPE_CODES[array.dtype]
-        content = array.astype(DTYPES[code]).tobytes()
+        precision = precision or _OWN[array.dtype]
+        content = encoded(precision, array, scale)
         rows, cols = array.shape
         self.records.append(
             encode(
                 Kind.TENSOR,
                 index,
-                dtype=code,
+                dtype=PRECISIONS.index(precision) + 1,
                 section=self.number,
                 rows=rows,
                 cols=cols,
@@ -187,7 +189,7 @@ def _dense_records(file: ModelFile, section: _Section) -> Iterator[bytes]:
             activation=ACTIVATIONS.index(layer.activation),
             n_in=n_in,
             n_out=n_out,
-            weight=section.add(stored.weight),
+            weight=section.add(stored.weight, stored.precision, stored.scale),
             bias=section.add(stored.bias[:, None]),
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ._baseline import LIMITED_ROLES, ROLES, Baseline
 from ._coordinates import OPERATION_KINDS, CoordinateMap, Operation
+from ._layer import Layer
 from ._model_file import ModelFile
 from ._parts import (
     ACTIVATIONS,
@@ -15,12 +16,12 @@ from ._parts import (
     Equation,
     Factor,
     FactorKind,
-    Layer,
     Parameter,
     Target,
     Term,
     Variable,
 )
+from ._precision import INTEGER_BITS, PRECISIONS
 from ._reader import read, unpack
 from ._refusals import REFUSALS, FormatError
 from ._symmetry import Generator, Symmetry
@@ -30,8 +31,10 @@ __all__ = [
     "ACTIVATIONS",
     "DEFAULT_TARGETS",
     "FACTOR_KINDS",
+    "INTEGER_BITS",
     "LIMITED_ROLES",
     "OPERATION_KINDS",
+    "PRECISIONS",
     "REFUSALS",
     "ROLES",
     "Baseline",

@@ -173,20 +173,37 @@ static void repair_scaling(parts *p, uint32_t kind, size_t scale_at, size_t shif
     }
 }
 
+/* Positive normal scales, a symmetric grid, and nothing in the bits after the last code. */
+static void repair_codes(uint8_t *data, uint32_t type, size_t rows, size_t cols) {
+    const kd_tensor t = {data, type, rows, cols};
+    const uint32_t bits = kd_code_bits(type), rest = (uint32_t)(rows * cols * bits % 8);
+    size_t k;
+    for (k = 0; k < rows; ++k) data[4 * k + 3] = (uint8_t)((data[4 * k + 3] & 0x1F) | 0x20);
+    for (k = 0; k < rows * cols; ++k)
+        if (kd_code(&t, k) == -(1 << (bits - 1))) {
+            const size_t sign = (k + 1) * bits - 1;
+            data[4 * rows + sign / 8] &= (uint8_t)~(1u << sign % 8);
+        }
+    if (rest != 0) data[kd_tensor_bytes(type, rows, cols) - 1] &= (uint8_t)((1u << rest) - 1);
+}
+
 /* Lays tensor `index` of `section` after the one before it; finite numbers only. */
 static void lay(parts *p, size_t index, uint32_t section, uint32_t dtype, size_t rows, size_t cols, int exact) {
     uint8_t *const r = find(p, KD_REC_TENSOR, index), *const data = section ? p->baseline : p->tensors;
     size_t *const end = section ? &p->baseline_size : &p->tensors_size;
-    const size_t start = up64(*end), bytes = rows * cols * (dtype == 1 ? 4 : 8);
+    const size_t start = up64(*end), bytes = (size_t)kd_tensor_bytes(dtype, rows, cols);
     size_t k;
     if (r == NULL || start + bytes > MOST_BYTES) return;
     memset(r + 8, 0, 56);
     memset(data + *end, 0, start - *end);
     put32(r + 8, dtype), put32(r + 12, section), put64(r + 16, rows), put64(r + 24, cols);
     put64(r + 32, start), put64(r + 40, bytes);
-    for (k = 0; k < rows * cols; ++k) {
-        uint8_t *const at = data + start + k * (dtype == 1 ? 4 : 8);
-        if (dtype == 1) {
+    if (kd_code_bits(dtype)) repair_codes(data + start, dtype, rows, cols);
+    for (k = 0; k < rows * cols && !kd_code_bits(dtype); ++k) {
+        uint8_t *const at = data + start + k * (bytes / rows / cols);
+        if (dtype == 3) {
+            if ((at[1] & 0x7C) == 0x7C) at[1] &= 0x3F;
+        } else if (dtype == 1) {
             if (!kd_finite((double)kd_f32(at))) at[3] &= 0x3F;
         } else {
             if (!kd_finite(kd_f64(at))) at[7] &= 0x3F;
@@ -256,6 +273,13 @@ static void repair_output_bias(parts *p, size_t outputs, uint32_t dtype) {
         if (r[56 + j / 2] >> 4 * (j % 2) & 15) memset(p->tensors + p->tensors_size - (outputs - j) * item, 0, item);
 }
 
+/* The type of a layer's weight: `dtype`, or beside float32 whatever narrow one its record says. */
+static uint32_t weight_type(const parts *p, size_t index, uint32_t dtype) {
+    const uint8_t *const r = find(p, KD_REC_TENSOR, index);
+    const uint32_t said = r ? kd_u32(r + 8) : 0;
+    return dtype == 1 && said > 2 && said < KD_TYPES ? said : dtype;
+}
+
 static void repair_network(parts *p) {
     const size_t layers = count_of(p, KD_REC_DENSE), inputs = count_of(p, KD_REC_NORMALIZE);
     const size_t outputs = count_of(p, KD_REC_OUTPUT);
@@ -273,7 +297,7 @@ static void repair_network(parts *p) {
         memset(r + 28, 0, 36);
         put32(r + 8, last ? 0 : kd_u32(r + 8) % 5), put32(r + 12, (uint32_t)n_in);
         put32(r + 16, (uint32_t)n_out), put32(r + 20, (uint32_t)(2 * l)), put32(r + 24, (uint32_t)(2 * l + 1));
-        lay(p, 2 * l, 0, dtype, n_out / copies, last ? n_in / order : n_in, 0);
+        lay(p, 2 * l, 0, weight_type(p, 2 * l, dtype), n_out / copies, last ? n_in / order : n_in, 0);
         lay(p, 2 * l + 1, 0, dtype, n_out / copies, 1, 0);
         n_in = n_out;
     }

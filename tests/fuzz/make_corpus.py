@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from kdp_samples import bare_model, sample, tiny
 from map_samples import everything, mapped_model, mapped_sample, mapped_tiny
+from narrow_samples import narrow_sample, stored_as
 from tied_samples import tied_model, tied_tiny
 
 from kdpinn_runtime import pack
@@ -46,6 +47,9 @@ def seeds():
         "features": mapped_sample(exact=False, hidden=(3,)),
         "exact": mapped_sample(features=False, hidden=(2,), dtype=np.float64),
         "every-operation": replace(mapped_model(hidden=(2,), outputs=1), exact=everything()),
+        "narrow": narrow_sample("i16", "i12", "f16", "i8", sizes=(2, 3, 3, 3, 1)),
+        "narrower": narrow_sample("i6", "i4", "f32", sizes=(2, 3, 3, 1)),
+        "tied-narrow": stored_as(tied_model(hidden=(2, 3)), "i4", "i8", "f16"),
         "tied-four": tied_model("four", hidden=(1, 1), activation="silu"),
     }
     return {name: pack(file) for name, file in shapes.items()}

@@ -20,7 +20,7 @@ WORK = ROOT / "build" / "mutation"
 CORE = WORK / "runtime" / "core"
 FAST = [
     *("test_format_refusals.py", "test_loader_coverage.py", "test_domain_edges.py"),
-    *("test_core.py", "test_functions.py", "test_tied.py", "test_mapped.py"),
+    *("test_core.py", "test_narrow.py", "test_functions.py", "test_tied.py", "test_mapped.py"),
     "test_sanitizers.py",
 ]
 
@@ -43,8 +43,58 @@ MUTATIONS = {
     ),
     "weights may be infinite": (
         "model.c",
-        "if (!kd_finite(element(&t, k))) return KD_VALUE;",
-        "if (!kd_finite(element(&t, 0))) return KD_VALUE;",
+        "if (!kd_finite(kd_element(t, k))) return KD_VALUE;",
+        "if (!kd_finite(kd_element(t, 0))) return KD_VALUE;",
+    ),
+    "scale may be subnormal": (
+        "model.c",
+        "if (!(scale >= normal)",
+        "if (!(scale > 0)",
+    ),
+    "scale may overflow": (
+        "model.c",
+        "!kd_finite((double)(scale * (float)most))) return KD_VALUE;",
+        "!kd_finite((double)scale)) return KD_VALUE;",
+    ),
+    "grid not symmetric": (
+        "model.c",
+        "if (kd_code(t, k) < -most) return KD_VALUE;",
+        "if (kd_code(t, k) < -most - 1) return KD_VALUE;",
+    ),
+    "filling of the last code not looked at": (
+        "model.c",
+        "if (rest != 0 && last >> rest != 0) return KD_PADDING;",
+        "if (rest != 0 && last >> rest > 255) return KD_PADDING;",
+    ),
+    "narrow weights beside double biases": (
+        "model.c",
+        "(type == KD_TYPE_F32 && weight->type > KD_TYPE_F64)",
+        "(weight->type > KD_TYPE_F64)",
+    ),
+    "narrow biases": (
+        "model.c",
+        "if (bias->type > KD_TYPE_F64 || bias->type != type) return 0;",
+        "if (bias->type != type) return 0;",
+    ),
+    "codes without their sign": (
+        "tensors.c",
+        "return (int32_t)((raw >> shift & (2 * half - 1)) ^ half) - (int32_t)half;",
+        "return (int32_t)(raw >> shift & (2 * half - 1));",
+    ),
+    "codes that cross a byte cut": (
+        "tensors.c",
+        "if (shift + bits > 8) raw |=",
+        "if (shift + bits > 12) raw |=",
+    ),
+    "scale of the first row for all": (
+        "tensors.c",
+        "kd_scale(t, k / t->cols)",
+        "kd_scale(t, k / t->cols / t->rows)",
+    ),
+    "subnormal halves": (
+        "tensors.c",
+        "if (size < 0x0400) {",
+        "if (size < 0x0200) {",
     ),
     "factor of the next output": (
         "model.c",

@@ -32,6 +32,8 @@ from kdp_surgery import (
     without,
 )
 from map_cases import EDGES as MAP_EDGES
+from narrow_cases import DOUBLE, I8
+from narrow_cases import EDGES as NARROW_EDGES
 from tied_cases import EDGES as TIED_EDGES
 
 from kdpinn_runtime import pack
@@ -54,7 +56,7 @@ def first_factor(kind, a, b):
 
 
 def tensor(index, dtype, section, rows, cols, offset):
-    size = rows * cols * (4 if dtype == 1 else 8)
+    size = 4 * rows + rows * cols if dtype == 4 else rows * cols * {1: 4, 2: 8, 3: 2}[dtype]
     fields = (TENSOR, index, dtype, section, rows, cols, offset, size)
     return struct.pack("<4I4Q", *fields).ljust(64, b"\0")
 
@@ -78,17 +80,18 @@ def shaped(index, rows, cols):
 
 
 def relaid(index, dtype, rows, cols, data=GOOD):
-    """`data` with tensor `index` of another type or shape, all tensors laid anew, of zeros."""
-    changed, end = [], [0, 0]
+    """`data` with tensor `index` of another type or shape, all laid anew, of zeros, scales of 1."""
+    changed, content = [], [b"", b""]
     for place, record in enumerate(tensors(data)):
         old_dtype, section, *shape = struct.unpack_from("<IIQQ", record, 8)
         if place == index:
             old_dtype, shape = dtype, (rows, cols)
-        start = -(-end[section] // 64) * 64
+        start = -(-len(content[section]) // 64) * 64
         changed.append(tensor(place, old_dtype, section, *shape, start))
-        end[section] = start + struct.unpack_from("<Q", changed[-1], 40)[0]
-    sizes = {"tensors": bytes(end[0]), "baseline": bytes(end[1])}
-    return with_tensors(data, changed, **sizes)
+        scales = struct.pack("<f", 1.0) * shape[0] if old_dtype == 4 else b""
+        end = start + struct.unpack_from("<Q", changed[-1], 40)[0]
+        content[section] = (content[section].ljust(start, b"\0") + scales).ljust(end, b"\0")
+    return with_tensors(data, changed, tensors=content[0], baseline=content[1])
 
 
 def unused_weight(data=BARE):
@@ -207,9 +210,17 @@ CASES = (
         "reference of two columns": ("BASELINE", relaid(7, 2, 7, 2)),
         "reference transposed": ("BASELINE", shaped(7, 1, 7)),
         "points alone": ("BASELINE", points_alone()),
+        "narrow bias": ("LAYER", relaid(1, 3, 3, 1, I8)),
+        "i8 bias": ("LAYER", relaid(1, 4, 3, 1, I8)),
+        "i8 beside an f64 bias": ("LAYER", relaid(1, 2, 3, 1, I8)),
+        "f64 beside an f32 bias": ("LAYER", relaid(2, 2, 1, 3, I8)),
+        "i8 among f64": ("LAYER", relaid(0, 4, 3, 2, DOUBLE)),
+        "i8 of zeros": (None, relaid(0, 4, 3, 2, I8)),
+        "narrow table": ("BASELINE", relaid(4, 3, 7, 2, I8)),
         "no physics": (None, BARE),
         "no targets": (None, without(GOOD, TARGET)),
     }
     | TIED_EDGES
+    | NARROW_EDGES
     | MAP_EDGES
 )

@@ -39,6 +39,7 @@ from kdp_surgery import (
 )
 from map_cases import CASES as MAP_CASES
 from map_samples import mapped_tiny
+from narrow_cases import CASES as NARROW_CASES
 from tied_cases import CASES as TIED_CASES
 from tied_samples import tied_tiny
 
@@ -185,9 +186,7 @@ CASES = (
             rebuilt(GOOD, tensors=sections(GOOD)["tensors"] + bytes(4)),
             "section 0.*end at",
         ),
-        "f16": ("DTYPE", edit(GOOD, TENSOR, 0, 8, "I", 3), "tensor 0.*f16"),
-        "i8": ("DTYPE", edit(GOOD, TENSOR, 0, 8, "I", 4), "tensor 0.*i8"),
-        "dtype 0": ("DTYPE", edit(GOOD, TENSOR, 0, 8, "I", 0), "unknown"),
+        "dtype 0": ("DTYPE", edit(GOOD, TENSOR, 0, 8, "I", 0), "tensor 0.*type 0"),
         "activation": ("LAYER", edit(GOOD, DENSE, 0, 8, "I", 5), "layer 0.*activation is 5"),
         "width": ("LAYER", edit(GOOD, DENSE, 1, 12, "I", 4), "layer 1"),
         "weight from nowhere": ("LAYER", edit(GOOD, DENSE, 0, 20, "I", 99), "tensor 99|99"),
@@ -260,6 +259,7 @@ CASES = (
     }
     | TIED_CASES
     | MAP_CASES
+    | NARROW_CASES
 )
 
 

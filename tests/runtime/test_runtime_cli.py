@@ -56,7 +56,7 @@ def test_info(command, path):
         "x in [-1, 1] m",
         "t in [0, 1] s",
         "2-5-5-1, tanh",
-        "51 weights in float32",
+        "51 in f32: 204 bytes with scales and biases",
         "nu = 0.01 m2/s",
         "momentum: u_t + u*u_x - nu*u_xx - data[0] = 0, RMS at most 10",
         "accuracy.rel_l2: 0.001",
