@@ -59,7 +59,10 @@ def test_a_field_without_symmetry():
     assert "No structure" in found.statement
 
 
-@pytest.mark.parametrize(("error", "order"), [(None, 4), (np.array([1e-4]), 2)])
+@pytest.mark.parametrize(
+    ("error", "order"),
+    [pytest.param(None, 4, marks=pytest.mark.slow), (np.array([1e-4]), 2)],
+)
 def test_a_symmetry_broken_by_one_per_cent_counts_only_for_a_teacher_that_bad(error, order):
     found = discover(subject(lambda x, y: (x**3 - 3 * x * y**2 + 0.01 * y,), error=error), FAST)
     assert found.group.order == order
@@ -115,6 +118,7 @@ def test_a_poor_teacher_shows_nothing():
     assert "u 0.3" in found.statement
 
 
+@pytest.mark.slow
 def test_the_wrong_domain_shows_nothing_false():
     box = Box(x=(-0.5, 1.5), y=(-1, 1))
     assert elements(discover(subject(harmonic, box), FAST)) == {"identity", "y -> -y, u -> u"}
