@@ -13,8 +13,9 @@ PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
 
+# Whole files go to one process each: their tests share what they compile and train.
 test: $(VENV)/.kdpinn
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 # Models of DeepXDE and PINA as teachers, with the packages themselves: 130 MB more, half a minute.
 peers: $(VENV)/.kdpinn
