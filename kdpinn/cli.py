@@ -10,7 +10,7 @@ import os
 
 import typer
 
-from kdpinn.commands import files, runs, studies
+from kdpinn.commands import files, runs, structures, studies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +33,7 @@ app.command()(studies.problems)
 app.command()(runs.run)
 app.command()(runs.train)
 app.command()(runs.distill)
+app.command()(structures.discover)
 app.command()(studies.search)
 app.command()(files.export)
 app.command("import")(files.import_)

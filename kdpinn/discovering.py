@@ -1,0 +1,251 @@
+"""`kdpinn discover`: from a teacher to its structure, and to a network that has it.
+
+DIR/relation.json     the structure, if one was found and kept
+DIR/psi.kdp           the rebuilt network
+DIR/discovery.json    everything that was measured, in any case
+DIR/run/              the teacher, checkpoints, plain and rebuilt fields
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from kdpinn import atomic
+from kdpinn.assembly import versions
+from kdpinn.metrics import finite
+from kdpinn.plan import Order, plan_of, recipe_of
+from kdpinn.problems import Problem, load_problem
+from kdpinn.recipe import Recipe
+from kdpinn.run_folder import RunFolder
+from kdpinn.shipping import model_file, stored_dtype
+from kdpinn.structure.discovery import Discovery, DiscoverySettings, discover
+from kdpinn.structure.evidence import Evidence
+from kdpinn.structure.examining import subject_of
+from kdpinn.structure.rebuild import Rebuilt, rebuild
+from kdpinn.structure.relation import generator_json, structure_of, write_relation
+from kdpinn.structure.taught import Taught, rebuild_taught
+from kdpinn.teacher import train_teacher
+from kdpinn.teachers.lesson import lesson_of
+from kdpinn.teachers.protocol import Teacher
+from kdpinn_runtime import write
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is asked for.
+
+    Attributes:
+        order: problem, preset, seed, teachers, and what may happen to an earlier run.
+        hidden: widths of the rebuilt network; the recipe's last student's if empty.
+        error: relative L2 error of the teacher, if the user knows it.
+        students: good ones to search.
+    """
+
+    order: Order
+    hidden: tuple[int, ...] = ()
+    error: float | None = None
+    students: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taught:
+    """A teacher, and what it teaches."""
+
+    problem: Problem
+    teacher: Teacher
+    given: bool
+    trained: bool
+
+
+def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
+    """Find the structure of a teacher and rebuild it; the facts that stand in discovery.json.
+
+    Raises:
+        RunFolderError, ValueError, Interrupted, TrainingDiverged: see `kdpinn.pipeline.run`.
+    """
+    order = wanted.order
+    given = load_problem(order.spec) if order.spec else None
+    lesson = lesson_of(order.request, given) if order.request is not None else None
+    problem = lesson.problem if lesson is not None else load_problem(order.spec)
+    recipe = recipe_of(problem, order.preset, order.seed)
+    plan = plan_of(problem, recipe, order) | {
+        "command": "discover",
+        "hidden": wanted.hidden,
+        "error": wanted.error,
+        "structure_students": wanted.students,
+    }
+    with RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder:
+        for name in ("relation.json", "psi.kdp", "discovery.json"):
+            (out / name).unlink(missing_ok=True)  # of an earlier search in this folder
+        start = time.perf_counter()
+        if lesson is not None:
+            taught = _Taught(
+                problem=problem, teacher=lesson.teacher, given=lesson.given, trained=False
+            )
+        else:
+            options = {"resume": order.resume, "console": console}
+            trained = train_teacher(problem, recipe, folder.state, order.seed, **options)
+            taught = _Taught(problem=problem, teacher=trained.field, given=True, trained=True)
+        seconds = {"teacher": time.perf_counter() - start}
+        start = time.perf_counter()
+        found = _discovered(wanted, taught, console)
+        seconds["discovery"] = time.perf_counter() - start
+        start = time.perf_counter()
+        rebuilt = _rebuilt(wanted, taught, found, recipe, folder, console)
+        seconds["rebuilding"] = time.perf_counter() - start
+        facts = _facts(wanted, found, rebuilt)
+        facts["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+        files = []
+        if rebuilt is not None and facts["kept"]:
+            files = _shipped(wanted, taught, found, rebuilt, out)
+        facts["files"] = [path.name for path in files]
+        text = json.dumps(finite(facts), indent=2, ensure_ascii=False, allow_nan=False)
+        atomic.write_text(out / "discovery.json", text + "\n")
+        folder.finish("discovery", {}, [*files, out / "discovery.json"])
+    return facts
+
+
+def _discovered(wanted: Search, taught: _Taught, console: Console | None) -> Discovery:
+    subject = subject_of(taught.problem, taught.teacher, given=taught.given, error=wanted.error)
+    settings = DiscoverySettings(students=wanted.students, seed=wanted.order.seed)
+
+    def say(text: str) -> None:
+        if console is not None:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    found = discover(subject, settings, say)
+    say(found.statement)
+    return found
+
+
+def _rebuilt(
+    wanted: Search,
+    taught: _Taught,
+    found: Discovery,
+    recipe: Recipe,
+    folder: RunFolder,
+    console: Console | None,
+) -> Rebuilt | Taught | None:
+    """The tied network beside the plain one, on the equation if there is one."""
+    if found.group is None:
+        return None
+    hidden = wanted.hidden or recipe.students[-1]
+    order = wanted.order
+    options: Facts = {
+        "seed": order.seed,
+        "out_dir": folder.state,
+        "resume": order.resume,
+        "console": console,
+    }
+    problem = taught.problem
+    if problem.residual is None:
+        return rebuild_taught(problem, taught.teacher, found.group, hidden, recipe, **options)
+    return rebuild(problem, found.group, hidden, recipe, **options)
+
+
+def _shipped(
+    wanted: Search, taught: _Taught, found: Discovery, rebuilt: Rebuilt | Taught, out: Path
+) -> list[Path]:
+    """relation.json and psi.kdp."""
+    relation, model = out / "relation.json", out / "psi.kdp"
+    seed = wanted.order.seed if taught.trained else None
+    name = taught.problem.name if taught.given else ""
+    write_relation(relation, structure_of(found, name, seed))
+    field, problem = rebuilt.field, taught.problem.with_found(rebuilt.field.found)
+    points = problem.evaluation_points()
+    reference = problem.reference_at(points) if problem.reference is not None else None
+    card = {
+        "problem": problem.name,
+        "title": problem.title,
+        "source": problem.source,
+        "role": "rebuilt",
+        "preset": wanted.order.preset,
+        "seed": wanted.order.seed,
+        "structure": found.statement,
+        "parameters": field.network.parameters,
+        "versions": versions(),
+    }
+    dtype = stored_dtype(field, points, reference)
+    write(model, model_file(problem, field, dtype=dtype, card=card))
+    return [relation, model]
+
+
+# -- facts ---------------------------------------------------------------------------------------
+
+
+def _facts(wanted: Search, found: Discovery, rebuilt: Rebuilt | Taught | None) -> Facts:
+    """What discovery.json says, and `--json`."""
+    generators: list[Facts] = []
+    if found.group is not None:
+        structure = structure_of(found)
+        generators = [
+            generator_json(finding, structure) | {"map": finding.map.describe(*_names(found))}
+            for finding in structure.findings
+        ]
+    figures: Mapping[str, Any] = rebuilt.figures() if rebuilt is not None else {}
+    gate = figures.get("gate", {})
+    kept = found.group is not None and bool(gate.get("passed"))
+    statement = found.statement
+    if gate and not kept:
+        statement += f" No structure is left: {gate['reason']}"
+    return {
+        "problem": wanted.order.spec,
+        "preset": wanted.order.preset,
+        "seed": wanted.order.seed,
+        "statement": statement,
+        "kept": kept,
+        "generators": generators,
+        "elements": [g.describe(*_names(found)) for g in found.group.elements]
+        if found.group is not None
+        else ["identity"],
+        "group_order": found.group.order if found.group is not None else 1,
+        "free_parameters": None,
+        "dense_parameters": None,
+        "rel_l2": None,
+        "plain": None,
+        **figures,
+        "teacher_error": None if found.subject.error is None else found.subject.error.tolist(),
+        "allowed_asymmetry": found.limits.tolist(),
+        "allowed_ratio": found.ratio_limit,
+        "candidates": {
+            "accepted": [_candidate(e, found) for e in found.accepted],
+            "rejected": [_candidate(e, found) for e in found.rejected],
+            "noticed": [_candidate(e, found) for e in found.noticed],
+        },
+        "students": [
+            {
+                "seed": student.seed,
+                "settings": asdict(kind),
+                "widths": student.widths,
+                "misfit": student.misfit,
+                "objective": student.objective,
+                "failure": student.failure,
+            }
+            for student, kind in zip(found.students, found.settings, strict=True)
+        ],
+    }
+
+
+def _candidate(evidence: Evidence, found: Discovery) -> Facts:
+    g = found.subject.to_physical(evidence.map)
+    return {
+        "map": g.describe(*_names(found)),
+        "asymmetry": np.asarray(evidence.asymmetry).tolist(),
+        "ratios": list(evidence.ratios),
+        "residuals": list(evidence.residuals),
+        "in_weights": evidence.in_weights,
+    }
+
+
+def _names(found: Discovery) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return found.subject.domain.names, found.subject.fields
