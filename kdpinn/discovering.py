@@ -93,8 +93,9 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
                 problem=problem, teacher=lesson.teacher, given=lesson.given, trained=False
             )
         else:
-            options = {"resume": order.resume, "console": console}
-            trained = train_teacher(problem, recipe, folder.state, order.seed, **options)
+            trained = train_teacher(
+                problem, recipe, folder.state, order.seed, resume=order.resume, console=console
+            )
             taught = _Taught(problem=problem, teacher=trained.field, given=True, trained=True)
         seconds = {"teacher": time.perf_counter() - start}
         start = time.perf_counter()
@@ -149,7 +150,11 @@ def _rebuilt(
     }
     problem = taught.problem
     if problem.residual is None:
-        return rebuild_taught(problem, taught.teacher, found.group, hidden, recipe, **options)
+        known = found.subject.error
+        error = None if known is None else float(known.max())
+        return rebuild_taught(
+            problem, taught.teacher, found.group, hidden, recipe, error=error, **options
+        )
     return rebuild(problem, found.group, hidden, recipe, **options)
 
 

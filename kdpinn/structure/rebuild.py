@@ -135,7 +135,7 @@ def rebuild(
         tied=tied,
         plain=plain,
         equal=rival,
-        gate=judge_structure(problem, tied.field, plain.field, recipe.training, seed),
+        gate=judge_structure(problem, group, tied.field, plain.field, recipe.training, seed),
         start=symmetry_error(field, group, points),
         points=points,
         problem=problem,

@@ -34,6 +34,26 @@ def tied_like(field: Field, group: Group, domain: Box, generator: torch.Generato
         ValueError: the group moves the domain, does not act linearly on the features, does not go
             with the exact conditions, or does not fit the widths.
     """
+    own, center = on_network(field, group, domain)
+    network = MLP(field.network.sizes, field.network.activation, own)
+    unknown = field.theta[field.network.parameters :]
+    return replace(
+        field,
+        network=network,
+        theta=torch.cat([network.init(generator), unknown]),
+        input_shift=torch.from_numpy(center),
+    )
+
+
+def on_network(field: Field, group: Group, domain: Box) -> tuple[Group, FloatArray]:
+    """The group as it acts on what the field's network sees and says.
+
+    Returns:
+        The group on the normalized inputs, counted from a point that no element moves, with the
+        characters of the network's own outputs; and that point, (inputs,), before normalization.
+    Raises:
+        ValueError: as `tied_like`.
+    """
     reason = group.preserves(domain)
     if reason is not None:
         raise ValueError(f"The group does not preserve the domain. {reason}")
@@ -57,14 +77,7 @@ def tied_like(field: Field, group: Group, domain: Box, generator: torch.Generato
             f"The group has {group.order} elements, but only {own.order} differ on the features "
             "that the network sees: it cannot be tied by the others."
         )
-    network = MLP(field.network.sizes, field.network.activation, own)
-    unknown = field.theta[field.network.parameters :]
-    return replace(
-        field,
-        network=network,
-        theta=torch.cat([network.init(generator), unknown]),
-        input_shift=torch.from_numpy(np.where(np.abs(center) < 1e-15, 0.0, center)),
-    )
+    return own, np.where(np.abs(center) < 1e-15, 0.0, center)
 
 
 def symmetry_error(field: Field, group: Group, x: FloatArray) -> float:
