@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CORE = Path(__file__).resolve().parents[1] / "core"
-LEFT_OUT = ("reverse", "kernels_")  # training's side; the kernels come through VECTORS below
+LEFT_OUT = ("reverse", "kernels_", "fixed")  # training, VECTORS below, a device of its own
 VECTORS = {  # best first, with the macros of a compiler whose target has them
     "avx512": ("__AVX512F__", "__AVX512DQ__", "__AVX512BW__", "__AVX512VL__"),
     "avx2": ("__AVX2__", "__FMA__"),
