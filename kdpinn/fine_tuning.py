@@ -10,10 +10,11 @@ import torch
 
 from kdpinn.drawing import CONDITION_SEED, DRAW_SEED
 from kdpinn.field import Field
+from kdpinn.held_out import held_out
 from kdpinn.losses import LeastSquares, Term
 from kdpinn.matching import matching_points, on_slices, value_term
 from kdpinn.optimizers import SSBroyden
-from kdpinn.physics import adaptive_points, condition_terms, equation_term, held_out
+from kdpinn.physics import adaptive_points, condition_terms, equation_term
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe
 from kdpinn.stages import Stage
@@ -27,8 +28,8 @@ class Judged:
     """A student before or after the fine-tuning.
 
     Attributes:
-        residual: weighted mean square of equation and conditions on held-out points; None if the
-            problem has no equation.
+        residual: judgment by equation and conditions on held-out points; None if the problem has
+            no equation.
         error: relative L2 error against the reference, or against the teacher without one.
     """
 
@@ -66,7 +67,7 @@ def tune(
         _balanced(student, physics, value_term(teacher, at, 1.0), budget.tune_teacher_weight),
     )
     judge = Judge(
-        held_out=_held_out(problem, recipe, student, seed),
+        held_out=held_out(problem, student, training, seed + HELD_OUT_SEED),
         error=error_against(problem, teacher),
     )
     stage = Stage(
@@ -108,18 +109,6 @@ def _balanced(student: Field, physics: list[Term], teacher: Term, share: float) 
     return scaled(physics, 1.0) + (scaled([teacher], share) if share else [])
 
 
-def _held_out(problem: Problem, recipe: Recipe, field: Field, seed: int) -> LeastSquares:
-    training = recipe.training
-    return held_out(
-        problem,
-        field,
-        training.held_out_points,
-        training.condition_points,
-        training.residual_weight,
-        seed + HELD_OUT_SEED,
-    )
-
-
 def judge_of_harm(
     problem: Problem, recipe: Recipe, teacher: Teacher, seed: int
 ) -> Callable[[Field], Judged]:
@@ -129,7 +118,7 @@ def judge_of_harm(
     def judge(field: Field) -> Judged:
         if problem.residual is None:
             return Judged(residual=None, error=error(field))
-        residuals = _held_out(problem, recipe, field, seed).residuals(field.theta)
-        return Judged(residual=float(residuals @ residuals), error=error(field))
+        judgment = held_out(problem, field, recipe.training, seed + HELD_OUT_SEED)
+        return Judged(residual=judgment.value(field.theta), error=error(field))
 
     return judge

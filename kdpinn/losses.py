@@ -221,10 +221,14 @@ class LeastSquares:
         with torch.no_grad():
             return torch.cat([r.reshape(-1) for _, r in self._scaled(theta)])
 
+    def pointwise(self, theta: Tensor) -> dict[str, Tensor]:
+        """Each point's share of f, (N,) for each term by name."""
+        with torch.no_grad():
+            return {term.name: r.square().sum(1) for term, r in self._scaled(theta)}
+
     def term_values(self, theta: Tensor) -> dict[str, float]:
         """Each term's share of f, by name."""
-        with torch.no_grad():
-            return {term.name: float(r.square().sum()) for term, r in self._scaled(theta)}
+        return {name: float(share.sum()) for name, share in self.pointwise(theta).items()}
 
     def residuals_and_jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """r (rows,) and d r_n / d theta_p as (P, rows)."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from kdpinn.field import Field
 from kdpinn.geometry import Box, FloatArray
 from kdpinn.jets import JetSpec
-from kdpinn.losses import LeastSquares, Residual, Term
+from kdpinn.losses import Residual, Term
 from kdpinn.methods.horizon import reached
 from kdpinn.polynomial import Polynomial, jets_less
 from kdpinn.problems.condition import Condition
@@ -109,15 +109,6 @@ def collocation(problem: Problem, n: int, seed: int, box: Box | None = None) -> 
 def _only_samples(problem: Problem) -> bool:
     """Whether a table of samples is all that is known of the solution."""
     return problem.residual is None and isinstance(problem.reference, Samples)
-
-
-def held_out(
-    problem: Problem, field: Field, n: int, points_per_face: int, weight: float, seed: int
-) -> LeastSquares:
-    """The objective that judges: n Sobol points and condition points that nothing trains on."""
-    points = collocation(problem, n, seed)
-    terms = [equation_term(problem, points, weight)]
-    return LeastSquares(field, terms + condition_terms(problem, points_per_face, seed + 1))
 
 
 class _Parts(TypedDict):

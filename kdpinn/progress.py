@@ -32,7 +32,7 @@ class Row:
         seconds: wall time so far, over all sessions of the run.
         loss: of the training points.
         terms: its shares by name.
-        held_out: weighted mean square residual on points that nothing trains on.
+        held_out: the judgment on points that nothing trains on.
         rel_l2: relative L2 error against the reference; None without one.
     """
 

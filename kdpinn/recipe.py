@@ -40,7 +40,8 @@ class Training:
         last_points: collocation points of the last stretch.
         levenberg_marquardt: iterations of Levenberg-Marquardt after all that, on the same set.
         residual_weight: weight of the mean squared PDE residual. The conditions carry their own.
-        held_out_points: Sobol points of the residual that chooses the best state.
+        held_out_points: Sobol points of the residual that chooses the best state (robustly:
+            `kdpinn.held_out.MedianOfMeans`).
         check_every: iterations between two looks at the held-out residual and the error.
         seconds: cap on the wall time of the training, in s.
         adaptive: half of the collocation points where the residual is large; else all uniform.

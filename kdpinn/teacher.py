@@ -12,8 +12,8 @@ from rich.console import Console
 
 from kdpinn.drawing import Drawing
 from kdpinn.field import Field
+from kdpinn.held_out import held_out
 from kdpinn.methods.fourier import fourier_features
-from kdpinn.physics import held_out
 from kdpinn.problems.coordinate_maps import feature_bounds
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Fourier, Recipe, Training
@@ -129,16 +129,9 @@ def settings_for(
 
 
 def judge_for(problem: Problem, field: Field, training: Training, seed: int) -> Judge:
-    """Held-out objective, and the error on the evaluation grid where there is a reference."""
-    objective = held_out(
-        problem,
-        field,
-        training.held_out_points,
-        training.condition_points,
-        training.residual_weight,
-        seed + HELD_OUT_SEED,
-    )
-    return Judge(held_out=objective, error=error_against_reference(problem))
+    """Held-out judgment, and the error on the evaluation grid where there is a reference."""
+    judgment = held_out(problem, field, training, seed + HELD_OUT_SEED)
+    return Judge(held_out=judgment, error=error_against_reference(problem))
 
 
 def error_against_reference(problem: Problem) -> Callable[[Field], float] | None:

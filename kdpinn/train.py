@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from kdpinn import checkpoint
 from kdpinn.field import Field
 from kdpinn.interrupts import Interrupted, deferred_interrupt
-from kdpinn.losses import LeastSquares, TrainingDiverged, TrainingObjective, check_finite
+from kdpinn.losses import TrainingDiverged, TrainingObjective, check_finite
 from kdpinn.metrics import History
 from kdpinn.progress import Bar, Log, Row
 from kdpinn.stages import AnyState, Stage
@@ -30,16 +31,24 @@ MAX_FRUITLESS_DRAWS = 3
 logger = logging.getLogger(__name__)
 
 
+class HeldOut(Protocol):
+    """What judges on points that nothing trains on."""
+
+    def value(self, theta: Tensor) -> float:
+        """The judgment of parameters (P,); the least wins."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judge:
     """What a state is judged by.
 
     Attributes:
-        held_out: objective on points that nothing trains on; the least value wins.
+        held_out: judgment on points that nothing trains on; the least value wins.
         error: relative L2 error of a field, only shown and logged; None without a reference.
     """
 
-    held_out: LeastSquares
+    held_out: HeldOut
     error: Callable[[Field], float] | None = None
 
 
@@ -75,7 +84,7 @@ class Trained:
     """Outcome of a training.
 
     Attributes:
-        field: the best state by the held-out objective.
+        field: the best state by the held-out judgment.
         held_out: its value there.
         history: a row per look.
         iterations, evaluations: over all stages (evaluations of the last optimizer only).
@@ -242,8 +251,7 @@ class _Trainer:
 
     def _look(self, stage: Stage, objective: TrainingObjective) -> Row:
         theta = self.now.optimizer.theta
-        residuals = self.judge.held_out.residuals(theta)
-        held_out = float(residuals @ residuals)
+        held_out = self.judge.held_out.value(theta)
         if held_out < self.now.best_held_out:
             self.now.best, self.now.best_held_out = theta.clone(), held_out
         error = self.judge.error(self.field.with_theta(theta)) if self.judge.error else None
