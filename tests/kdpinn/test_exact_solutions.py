@@ -197,6 +197,8 @@ EVERYWHERE = [p for p in available() if not isinstance(p.reference, Samples)]
 @pytest.mark.parametrize("problem", EVERYWHERE, ids=lambda problem: problem.name)
 def test_conditions_hold_on_the_reference(problem):
     for condition in problem.conditions:
+        if problem.spec(condition).order:
+            continue  # the equation at given points
         x = on_places(problem.domain, condition.on, 65, seed=0).numpy()
         channels = problem.reference_at(x)[None]
         j = problem.jet(x, channels, JetSpec(x.shape[1], 0), problem.data_at(x, condition))
