@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ class KnownAnswers:
     points: Array
     expected: Array
     permitted: Array
+
+    def permitting(self, error: Array) -> KnownAnswers:
+        """The same answers with other permitted errors, (n, k)."""
+        return replace(self, permitted=error)
 
     def compared(self, got: FloatArray, engine: str) -> Check:
         """How far `got` (n, k) is from them, as a share of what is permitted; passes up to 1."""

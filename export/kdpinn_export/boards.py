@@ -1,0 +1,154 @@
+"""Test programs on this machine and on emulated boards: do they pass, and what do they take?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kdpinn_runtime import Check
+
+_TIMEOUT_S = 120
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated processor: flags of its compiler, the emulator's machine.
+
+    tick_ns: what a tick of its timer lasts where an instruction takes one nanosecond.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    machine: str
+    tick_ns: float
+    compiler: str = "arm-none-eabi-gcc"
+    emulator: str = "qemu-system-arm"
+
+    def missing(self) -> str:
+        """What is not installed, and how to get it; empty if nothing is missing."""
+        needed = {self.compiler: "gcc-arm-none-eabi", self.emulator: "qemu-system-arm"}
+        lacking = [package for tool, package in needed.items() if not shutil.which(tool)]
+        return f"apt-get install {' '.join(lacking)}" if lacking else ""
+
+
+BOARDS = (
+    Board(
+        "cortex-m4f",
+        ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+        "mps2-an386",
+        40.0,
+    ),
+    Board("cortex-m0+", ("-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft"), "microbit", 62.5),
+)
+FIRMWARE = ("-O2", "-ffreestanding", "-fno-math-errno", "-ffunction-sections", "-fdata-sections")
+LINKED = ("-nostdlib", "-Wl,--gc-sections", "-T", "arm.ld")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a test program said.
+
+    share: largest error as a share of what is permitted; flash, ram: bytes, the stack included;
+    instructions: executed for one evaluation.
+    """
+
+    where: str
+    passed: bool
+    share: float
+    flash: int | None = None
+    ram: int | None = None
+    instructions: float | None = None
+    detail: dict[str, float] = field(default_factory=dict)
+
+    def check(self) -> Check:
+        """As a check: the error, with the other figures beside it."""
+        figures = {"flash": self.flash, "ram": self.ram, "instructions": self.instructions}
+        known = {name: float(value) for name, value in figures.items() if value is not None}
+        note = ", ".join(
+            f"{value:.0f} {name if name == 'instructions' else 'bytes of ' + name}"
+            for name, value in known.items()
+        )
+        return Check(
+            name=f"{self.where}: error / bound",
+            passed=self.passed,
+            measured=self.share,
+            limit=1.0,
+            note=note,
+            detail=known,
+        )
+
+
+def run_here(folder: Path, compiler: str = "gcc") -> Ran:
+    """Compile the sources of `folder` for this machine and replay the known answers."""
+    with tempfile.TemporaryDirectory() as scratch:
+        program = Path(scratch) / "test"
+        _compile([compiler, *STRICT, "-O2", "main.c", "kdpinn_mcu.c", "-lm"], program, folder)
+        said = _run([str(program)])
+    return Ran(where=f"here, {compiler}", passed=_passed(said), share=_share(said))
+
+
+def run_on(board: Board, folder: Path) -> Ran:
+    """Compile the sources for a board and replay the known answers in its emulator.
+
+    Every instruction takes a nanosecond of the emulator's time (`-icount shift=0`), so that a
+    timer of the board counts them.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch) / "firmware.elf"
+        sources = ["main.c", "kdpinn_mcu.c", "startup_arm.c"]
+        flags = [*STRICT, *board.flags, *FIRMWARE, *LINKED]
+        _compile([board.compiler, *flags, *sources, "-lgcc"], image, folder)
+        sizes = _run([board.compiler.removesuffix("gcc") + "size", str(image)])
+        emulated = ["-icount", "shift=0", "-nographic", "-monitor", "none", "-serial", "none"]
+        emulated += ["-semihosting-config", "enable=on,target=native", "-kernel", str(image)]
+        said = _run([board.emulator, "-machine", board.machine, *emulated])
+    text, data, bss = map(int, sizes.splitlines()[1].split()[:3])
+    ticks, evaluations = _number(said, "ticks"), _number(said, "evaluations")
+    return Ran(
+        where=board.name,
+        passed=_passed(said),
+        share=_share(said),
+        flash=text + data,
+        ram=data + bss + int(_number(said, "stack_bytes")),
+        instructions=ticks * board.tick_ns / evaluations,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of the compilers and emulators that are installed."""
+    tools = ["gcc", *dict.fromkeys(t for b in BOARDS for t in (b.compiler, b.emulator))]
+    return {tool: _run([tool, "--version"]).splitlines()[0] for tool in tools if shutil.which(tool)}
+
+
+def _compile(command: list[str], target: Path, folder: Path) -> None:
+    done = subprocess.run(
+        [*command, "-o", str(target)], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]} refuses the exported sources:\n{done.stderr}")
+
+
+def _run(command: list[str]) -> str:
+    """What it prints; a failed check is an answer too, not an error."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, cwd="/"
+    )
+    return done.stdout + done.stderr
+
+
+def _passed(said: str) -> bool:
+    return bool(said.split()) and said.split()[-1] == "passed"
+
+
+def _share(said: str) -> float:
+    return _number(said, "error_permille") / 1000
+
+
+def _number(said: str, name: str) -> float:
+    found = re.search(rf"^{name} (\d+)$", said, re.MULTILINE)
+    return float(found[1]) if found else float("nan")

@@ -1,0 +1,101 @@
+"""Weights in fewer bits: the nearest numbers of a grid, and how far that may move the answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdpinn_runtime.format import Layer, ModelFile
+
+from .arithmetic import Array, Bounded, RunningError
+from .maps import Jets, features_of, impose
+from .target import Precision
+
+BITS: dict[str, int] = {"i16": 16, "i12": 12, "i8": 8, "i6": 6, "i4": 4}
+"""Of integer codes, their sign included; codes lie in [-c, c], c = 2^(bits - 1) - 1."""
+
+
+def codes_of(layer: Layer, precision: Precision) -> tuple[NDArray[np.int32], Array]:
+    """Codes (out, in) and scales (out,): weight = code * scale, rounded to float32.
+
+    A scale, exact in float32, is the largest weight of its row by c; a row of zeros has 1 / c.
+    """
+    most = 2 ** (BITS[precision] - 1) - 1
+    wide = layer.weight.astype(np.float64)
+    largest = np.abs(wide).max(axis=1, keepdims=True)
+    scale = (np.where(largest > 0, largest, 1.0) / most).astype(np.float32).astype(np.float64)
+    return np.clip(np.rint(wide / scale), -most, most).astype(np.int32), scale[:, 0]
+
+
+def narrowed(model: ModelFile, precision: Precision) -> ModelFile:
+    """The model whose float32 weights are those that `precision` can hold."""
+    if precision == "f32":
+        return model
+    return replace(model, layers=tuple(_narrow(layer, precision) for layer in model.layers))
+
+
+def _narrow(layer: Layer, precision: Precision) -> Layer:
+    if precision == "f16":
+        weight = layer.weight.astype(np.float16).astype(np.float32)
+        if not np.isfinite(weight).all():
+            largest = float(np.abs(layer.weight).max())
+            raise ValueError(f"a weight of {largest:.4g} is beyond f16 (65504): use f32 or i16")
+    else:
+        codes, scale = codes_of(layer, precision)
+        weight = (codes * scale[:, None]).astype(np.float32)
+    return replace(layer, weight=weight, bias=layer.bias.astype(np.float32))
+
+
+def fed(model: ModelFile, points: Array, arithmetic: RunningError) -> Bounded:
+    """What the first layer takes at the points (n, d), with the error of its computation."""
+    x = arithmetic.constant(points)
+    if model.features is None:
+        shifted = arithmetic.add(x, arithmetic.constant(-model.input_shift))
+        return arithmetic.multiply(shifted, arithmetic.constant(model.input_scale))
+    shift, scale, d = model.input_shift, model.input_scale, points.shape[1]
+    maps = features_of(model.features, shift, scale, x, d, (), arithmetic, derivatives=False)
+    return maps.value
+
+
+def physical(
+    model: ModelFile, points: Array, network: Bounded, arithmetic: RunningError
+) -> Bounded:
+    """The outputs in their units from those of the last layer, (n, m)."""
+    scale, shift = (arithmetic.constant(a) for a in (model.output_scale, model.output_shift))
+    u = arithmetic.add(arithmetic.multiply(network, scale), shift)
+    if model.exact is None:
+        return u
+    x = arithmetic.constant(points)
+    return impose(model.exact, x, points.shape[1], Jets(u, (), ()), (), arithmetic).value
+
+
+def narrowing_bound(model: ModelFile, narrow: ModelFile, points: Array) -> Bounded:
+    r"""Values of `model` in float64 and how far `narrow` may be from them, both (n, m).
+
+    With other weights W + D and bias b + d the sums W z + b move by $|W| e + |D| (|z| + e) + |d|$,
+    e the movement of z; an activation passes on at most its slope there times that, to second
+    order. Rounding is not in it.
+    """
+    exact = RunningError(np.float64)
+    z = fed(model, points, exact)
+    for layer, other in zip(model.layers, narrow.layers, strict=True):
+        weight, bias = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
+        moved = np.abs(other.weight - weight)
+        error = z.error @ np.abs(weight).T + (np.abs(z.value) + z.error) @ moved.T
+        z = Bounded(z.value @ weight.T + bias, error + np.abs(other.bias - bias))
+        z = bent(exact, layer.activation, z)
+    return physical(model, points, z, exact)
+
+
+def bent(arithmetic: RunningError, activation: str, z: Bounded) -> Bounded:
+    """An activation, with the error that it passes on and makes."""
+    match activation:
+        case "identity":
+            return z
+        case "silu":
+            return arithmetic.multiply(z, arithmetic.function("sigmoid", z))
+        case "tanh" | "sin" | "sigmoid":
+            return arithmetic.function(activation, z)
+    raise ValueError(f"no bound is known for the activation {activation!r}")
