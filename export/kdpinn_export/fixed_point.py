@@ -2,13 +2,14 @@
 
 A hidden value is code / 32767. The first layer takes its inputs with `input_bits` bits after the
 point. A sum of a later layer is code of the weight times code of the value, in units of
-scale / 32767; a multiplier of 15 bits takes it to the argument of tanh, with `fraction` bits after
-the point. The last layer's sums are scaled in float.
+scale / 32767; a multiplier takes it to the argument of tanh, with `fraction` bits after the point,
+and then the bias is added. The last layer's sums are scaled in float.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,12 @@ from .target import Precision
 
 ONE = 32767
 """The code of 1."""
-TABLE_ERROR = 0.77 / 8 / 128**2 + 1.0 / ONE
-"""Of tanh: linear between points 1/128 apart, entries and result rounded; its end at 6 included."""
-MOST_INPUT_BITS, MOST_FRACTION = 20, 23
+TABLE_ERROR = 0.7699 / 16 / 64**2 + 1.0 / ONE
+"""Of tanh: linear between points 1/64 apart, the entries shifted by half of what a chord is off;
+entries and result rounded."""
+OFFSET = 8.0
+"""What the argument of tanh is too large by: the table begins at -8."""
+MOST_INPUT_BITS, MOST_FRACTION, LEAST_FRACTION = 20, 20, 12
 _INT32 = 2.0**31 - 1
 
 Integers = NDArray[np.int64]
@@ -31,18 +35,13 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FixedLayer:
-    """codes (out, in) with a scale (out,); `one`: the real value of an input of 1.
-
-    bias (out,): in units of the sums, scale * one. multiplier (out,), fraction: argument of tanh = sum * multiplier / 2^16, `fraction` bits after
-    the point; zeros in the last layer.
-    """
+    """codes (out, in) with a scale (out,); `one`: the real value of an input of 1."""
 
     codes: Integers
     scale: Array
     one: float
-    bias: Integers
+    bias: Array
     multiplier: Integers
-    fraction: int
 
     @property
     def unit(self) -> Array:
@@ -52,10 +51,14 @@ class FixedLayer:
 
 @dataclass(frozen=True, eq=False)
 class FixedNetwork:
-    """The layers, the bits after the point of the inputs, and how large an input may be."""
+    """The layers; the bits after the point of the inputs and of the arguments of tanh.
+
+    input_limit: how large an input may be.
+    """
 
     layers: tuple[FixedLayer, ...]
     input_bits: int
+    fraction: int
     input_limit: float
 
 
@@ -75,61 +78,59 @@ def fixed_network(model: ModelFile, precision: Precision, points: Array) -> Fixe
     if not hidden:
         raise ValueError("fixed point needs a hidden layer: choose --precision f32")
     limit = 1.25 * max(1.0, float(np.abs(fed(model, points, RunningError(np.float64)).value).max()))
-    bits = MOST_INPUT_BITS
-    while not _fits(model, precision, bits, limit):
-        bits -= 1
-        if bits < 8:
-            raise ValueError("the first layer's sums do not fit into 32 bits")
-    layers = [
-        _layer(model, precision, index, 2.0**-bits if index == 0 else 1.0 / ONE)
-        for index in range(len(model.layers))
-    ]
-    for index, fixed in enumerate(layers[1:], start=1):
-        if np.any(np.abs(fixed.codes).sum(axis=1) * float(ONE) + np.abs(fixed.bias) > _INT32):
+    for bits in range(MOST_INPUT_BITS, LEAST_FRACTION, -1):
+        layers = _layers(model, precision, bits)
+        if _largest(layers[0], limit * 2.0**bits) <= _INT32:
+            break
+    for index, layer in enumerate(layers):
+        if _largest(layer, limit * 2.0**bits if index == 0 else ONE) > _INT32:
             raise ValueError(
-                f"layer {index}: sums of {fixed.codes.shape[1]} products of {precision} weights "
-                "and 16-bit values do not fit into 32 bits; choose fewer bits"
+                f"layer {index}: sums of {layer.codes.shape[1]} products of {precision} weights "
+                "and values do not fit into 32 bits; choose fewer bits or f32"
             )
-    return FixedNetwork(tuple(layers), bits, limit)
+    fraction = _fraction(layers[:-1])
+    scaled = [_to_argument(layer, fraction) for layer in layers[:-1]]
+    return FixedNetwork((*scaled, layers[-1]), bits, fraction, limit)
 
 
-def _fits(model: ModelFile, precision: Precision, bits: int, limit: float) -> bool:
-    layer = _layer(model, precision, 0, 2.0**-bits)
-    largest = np.abs(layer.codes).sum(axis=1) * limit * 2.0**bits + np.abs(layer.bias)
-    return bool(np.all(largest <= _INT32))
+def _layers(model: ModelFile, precision: Precision, bits: int) -> list[FixedLayer]:
+    found = []
+    for index, layer in enumerate(model.layers):
+        codes, scale = codes_of(layer, precision)
+        one = 2.0**-bits if index == 0 else 1.0 / ONE
+        bias, none = layer.bias.astype(np.float64), np.zeros(len(codes), np.int64)
+        found.append(FixedLayer(codes.astype(np.int64), scale, one, bias, none))
+    return found
 
 
-def _layer(model: ModelFile, precision: Precision, index: int, one: float) -> FixedLayer:
-    """Layer `index`, whose inputs have the unit `one`."""
-    layer = model.layers[index]
-    codes, scale = codes_of(layer, precision)
-    unit = scale * one
-    bias = np.rint(layer.bias.astype(np.float64) / unit)
-    fraction, multiplier = 0, np.zeros(len(unit))
-    if index + 1 < len(model.layers):
-        fraction = min(MOST_FRACTION, int(np.floor(np.log2(ONE / (unit.max() * 2.0**16)))))
-        if fraction < 8:
-            raise ValueError(
-                f"layer {index} has weights of {np.abs(layer.weight).max():.3g}, too large for "
-                "fixed point: choose --precision f32"
-            )
-        multiplier = np.rint(unit * 2.0 ** (16 + fraction))
-    return FixedLayer(
-        codes=codes.astype(np.int64),
-        scale=scale,
-        one=one,
-        bias=bias.astype(np.int64),
-        multiplier=multiplier.astype(np.int64),
-        fraction=fraction,
-    )
+def _largest(layer: FixedLayer, value: float) -> float:
+    """The largest sum for inputs up to `value`."""
+    return float(np.abs(layer.codes).sum(axis=1).max() * value)
+
+
+def _fraction(layers: Sequence[FixedLayer]) -> int:
+    """The most bits after the point for which all arguments and multipliers fit."""
+    largest = max(float(layer.unit.max()) for layer in layers)
+    fraction = min(MOST_FRACTION, int(np.floor(np.log2(_INT32 / largest))) - 32)
+    # Half of the sum's range times the multiplier is what an argument can be, the bias beside it.
+    biases = max(float(np.abs(layer.bias).max()) for layer in layers) + OFFSET
+    if fraction < LEAST_FRACTION or biases * 2.0**fraction > _INT32 / 2:
+        raise ValueError("weights or biases are too large for fixed point: choose --precision f32")
+    return fraction
+
+
+def _to_argument(layer: FixedLayer, fraction: int) -> FixedLayer:
+    multiplier = np.rint(layer.unit * 2.0 ** (32 + fraction)).astype(np.int64)
+    bias = np.rint((layer.bias + OFFSET) * 2.0**fraction)
+    return replace(layer, bias=bias, multiplier=multiplier)
 
 
 def fixed_bound(narrow: ModelFile, network: FixedNetwork, points: Array) -> Bounded:
     r"""Values of `narrow` in float64 and how far the fixed-point evaluation may be, (n, m).
 
     `narrow` has the weights that the codes stand for. Per layer, with z its inputs and e their
-    error: $|W| e$ for what comes in, half a unit for the bias, for the multiplier its relative
-    rounding of the sum and one unit of the argument; then tanh, TABLE_ERROR.
+    error: $|W| e$ for what comes in; the relative rounding of the multiplier; four units of the
+    argument for the bias and for rounding down; then tanh, which adds TABLE_ERROR.
     """
     float32 = RunningError(np.float32)
     z = fed(narrow, points, float32)
@@ -138,11 +139,12 @@ def fixed_bound(narrow: ModelFile, network: FixedNetwork, points: Array) -> Boun
         weight = layer.weight.astype(np.float64)
         v = z.value @ weight.T + layer.bias.astype(np.float64)
         rounding = np.abs(fixed.codes * fixed.scale[:, None] - weight)  # `narrow` is in float32
-        e = z.error @ np.abs(weight).T + np.abs(z.value) @ rounding.T + fixed.unit / 2
+        e = z.error @ np.abs(weight).T + np.abs(z.value) @ rounding.T
         if layer.activation != "identity":
-            exact = fixed.unit * 2.0 ** (16 + fixed.fraction)
-            off = np.abs(fixed.multiplier - exact) / exact
-            e = e + off * (np.abs(v) + e) + 2.0**-fixed.fraction
+            exact = fixed.unit * 2.0 ** (32 + network.fraction)
+            # Where a product of 64 bits is made of three, the multiplier loses its last bit.
+            off = (np.abs(fixed.multiplier - exact) + 1.0) / exact
+            e = e + off * (np.abs(v - layer.bias) + e) + 4 * 2.0**-network.fraction
             slope = 1.0 - np.tanh(v) ** 2
             e = np.minimum(slope * e + 0.385 * e**2, 2.0) + TABLE_ERROR
             v = np.tanh(v)
@@ -150,4 +152,3 @@ def fixed_bound(narrow: ModelFile, network: FixedNetwork, points: Array) -> Boun
             e = e + float32.gamma(3) * (np.abs(v) + e)
         z = Bounded(v, e)
     return physical(narrow, points, z, float32)
-

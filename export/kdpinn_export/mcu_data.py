@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kdpinn_runtime.format import OPERATION_KINDS, CoordinateMap, ModelFile
 
@@ -25,15 +26,16 @@ def rows_of(n_out: int) -> int:
 def float_data(model: ModelFile) -> str:
     """`model_data.h` for evaluate_float.c."""
     names = {layer.activation for layer in model.layers[:-1]}
-    if len(names) > 1 or model.layers[-1].activation != "identity":
+    if len(names) > 1 or "identity" in names:
         raise ValueError(
-            f"layers with the activations {', '.join(sorted(names))}: hidden layers of one model "
-            "share one here"
+            f"hidden layers have the activations {', '.join(sorted(names))}, this target has one "
+            f"of {', '.join(ACTIVATIONS)} for all: export to c"
         )
     rows = [rows_of(layer.weight.shape[0]) for layer in model.layers]
-    padded = [_padded(layer.weight.shape[0], r) for layer, r in zip(model.layers, rows, strict=True)]
+    padded = [
+        _padded(layer.weight.shape[0], r) for layer, r in zip(model.layers, rows, strict=True)
+    ]
     head = {
-        "KDPINN_FIXED": 0,
         "KDPINN_WIDTH": max(*padded, len(model.input_scale)),
         "KDPINN_ACTIVATION": ACTIVATIONS[names.pop()] if names else "tanh_",
         "KDPINN_CASES(_)": " ".join(f"_({r})" for r in sorted(set(rows))),
@@ -51,30 +53,59 @@ def float_data(model: ModelFile) -> str:
 def fixed_data(model: ModelFile, network: FixedNetwork) -> str:
     """`model_data.h` for evaluate_fixed.c."""
     first, *rest = network.layers
-    width = max(_padded(len(layer.codes), 4) for layer in network.layers)
-    wide = any(np.abs(layer.codes).max() > 127 for layer in network.layers)
+    wide = any(np.abs(layer.codes).max() > 127 for layer in rest)
+    # A layer writes pairs and a word beyond them.
+    width = 2 + max(_padded(len(layer.codes), 4) for layer in network.layers)
     head = {
-        "KDPINN_FIXED": 1,
         "KDPINN_WIDTH": width,
         "KDPINN_WIDE_CODES": int(wide),
         "KDPINN_INPUT_ONE": f"{2.0**network.input_bits:.1f}f",
         "KDPINN_INPUT_LIMIT": floats([network.input_limit])[0],
-        "KDPINN_FIRST_OUT": len(first.codes),
-        "KDPINN_FIRST_FRACTION": first.fraction,
+        "KDPINN_FIRST_OUT": _padded(len(first.codes), 2),
+        "KDPINN_FRACTION": network.fraction,
     }
-    kind = "int16_t" if wide else "int8_t"
-    text = _opening(model, head, f"typedef {kind} kdpinn_code;\n")
-    text += table("kdpinn_code", "first_codes", integers(first.codes))
-    text += table("int32_t", "first_bias", integers(first.bias))
-    text += table("int16_t", "first_multiplier", integers(first.multiplier))
+    bias = first.bias.astype(np.int64)
+    words = np.hstack([bias[:, None], first.multiplier[:, None], first.codes])
+    words = np.pad(words, ((0, len(words) % 2), (0, 0)))
+    text = _opening(model, head) + _words("first_layer_words", words)
     entries = []
     for index, layer in enumerate(rest):
-        text += _fixed_tables(index, layer)
-        n_out, n_in = layer.codes.shape
-        sizes = (str(_padded(n_in, 4)), str(_padded(n_out, 2)), str(layer.fraction))
-        entries.append((*sizes, f"codes_{index}", f"bias_{index}", f"multiplier_{index}"))
+        n_out, n_in = (
+            _padded(count, m) for count, m in zip(layer.codes.shape, (2, 4), strict=True)
+        )
+        last = index + 1 == len(rest)
+        text += _words(f"words_{index}", _pairs(layer, n_out, n_in, wide, last))
+        entries.append((str(n_in), str(n_out), f"words_{index}"))
     text += table("kdpinn_fixed_layer", "kdpinn_layers", records(entries), each=1)
-    return text + table("float", "last_unit", floats(rest[-1].unit)) + _END
+    text += table("float", "last_unit", floats(rest[-1].unit))
+    return text + table("float", "last_bias", floats(rest[-1].bias)) + _END
+
+
+def _pairs(layer: FixedLayer, n_out: int, n_in: int, wide: bool, last: bool) -> NDArray[np.int64]:
+    """For each pair of neurons: biases, multipliers, then group by group the codes of both.
+
+    The last layer has codes alone.
+    A word has the codes of two inputs, or four of them in the order 0 2 1 3, lowest bits first.
+    """
+    more = (0, n_out - len(layer.codes))
+    ends = np.stack([np.pad(a, more).astype(np.int64) for a in (layer.bias, layer.multiplier)])
+    codes = np.pad(layer.codes, (more, (0, n_in - layer.codes.shape[1])))
+    if wide:
+        bits, groups = 16, codes.reshape(n_out // 2, 2, -1, 2)
+    else:
+        bits, groups = 8, codes.reshape(n_out // 2, 2, -1, 4)[..., [0, 2, 1, 3]]
+    places = 2 ** (bits * np.arange(groups.shape[-1], dtype=np.int64))
+    packed = ((groups % 2**bits) * places).sum(axis=-1).transpose(0, 2, 1)
+    words = packed.reshape(n_out // 2, -1)
+    if last:
+        return words
+    starts = ends.reshape(2, -1, 2).transpose(1, 0, 2)
+    return np.hstack([starts.reshape(n_out // 2, -1), words])
+
+
+def _words(name: str, values: NDArray[np.int64]) -> str:
+    """A stream of words of 32 bits, negative ones in two's complement."""
+    return table("uint32_t", name, [f"0x{v % 2**32:08x}u" for v in values.ravel().tolist()])
 
 
 def answers_header(answers: KnownAnswers) -> str:
@@ -99,7 +130,7 @@ def answers_header(answers: KnownAnswers) -> str:
 _END = "#endif\n"
 
 
-def _opening(model: ModelFile, more: dict[str, object], types: str = "typedef int8_t kdpinn_code;\n") -> str:
+def _opening(model: ModelFile, more: dict[str, object]) -> str:
     """Sizes, scalings and functions of the coordinates."""
     sizes: dict[str, object] = {
         "KDPINN_INPUTS": len(model.inputs),
@@ -113,7 +144,7 @@ def _opening(model: ModelFile, more: dict[str, object], types: str = "typedef in
     # answers.h says the first and the third of them too.
     text = "/* The model's numbers. Written by kdpinn; do not edit. */\n"
     text += "#ifndef MODEL_DATA_H\n#define MODEL_DATA_H\n#include <stdint.h>\n"
-    text += types + '#include "kdpinn_types.h"\n' + defines(sizes | more)
+    text += '#include "kdpinn_types.h"\n' + defines(sizes | more)
     pairs = zip(floats(model.input_shift), floats(model.input_scale), strict=True)
     text += table("kdpinn_affine", "kdpinn_input", records(pairs), each=2)
     pairs = zip(floats(model.output_shift), floats(model.output_scale), strict=True)
@@ -152,18 +183,3 @@ def _blocks(weight: Array, bias: Array, rows: int) -> Array:
     whole = np.zeros((_padded(n_out, rows), n_in + 1))
     whole[:n_out, 0], whole[:n_out, 1:] = bias, weight
     return whole.reshape(-1, rows, n_in + 1).transpose(0, 2, 1)
-
-
-def _fixed_tables(index: int, layer: FixedLayer) -> str:
-    n_out, n_in = layer.codes.shape
-    rows, columns = _padded(n_out, 2), _padded(n_in, 4)
-    codes = np.zeros((rows, columns), np.int64)
-    codes[:n_out, :n_in] = layer.codes
-    # For each pair of neurons and 4 inputs the 4 codes of one, then of the other.
-    groups = codes.reshape(rows // 2, 2, columns // 4, 4)[..., [0, 2, 1, 3]]
-    more = np.zeros(rows - n_out, np.int64)
-    return (
-        table("kdpinn_code", f"codes_{index}", integers(groups.transpose(0, 2, 1, 3)))
-        + table("int32_t", f"bias_{index}", integers(np.concatenate([layer.bias, more])))
-        + table("int16_t", f"multiplier_{index}", integers(np.concatenate([layer.multiplier, more])))
-    )

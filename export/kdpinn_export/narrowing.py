@@ -15,6 +15,7 @@ from .target import Precision
 
 BITS: dict[str, int] = {"i16": 16, "i12": 12, "i8": 8, "i6": 6, "i4": 4}
 """Of integer codes, their sign included; codes lie in [-c, c], c = 2^(bits - 1) - 1."""
+F16_MOST = float(np.finfo(np.float16).max)
 
 
 def codes_of(layer: Layer, precision: Precision) -> tuple[NDArray[np.int32], Array]:
@@ -38,10 +39,12 @@ def narrowed(model: ModelFile, precision: Precision) -> ModelFile:
 
 def _narrow(layer: Layer, precision: Precision) -> Layer:
     if precision == "f16":
+        largest = float(np.abs(layer.weight).max())
+        if largest > F16_MOST:
+            raise ValueError(
+                f"a weight of {largest:.4g} is beyond f16 ({F16_MOST:g}): use f32 or i16"
+            )
         weight = layer.weight.astype(np.float16).astype(np.float32)
-        if not np.isfinite(weight).all():
-            largest = float(np.abs(layer.weight).max())
-            raise ValueError(f"a weight of {largest:.4g} is beyond f16 (65504): use f32 or i16")
     else:
         codes, scale = codes_of(layer, precision)
         weight = (codes * scale[:, None]).astype(np.float32)

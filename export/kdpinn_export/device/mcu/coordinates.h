@@ -24,24 +24,27 @@ INLINE float fma_(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 INLINE float fma_(float a, float b, float c) { return a * b + c; }
 #endif
 
-/* The interval of x, from 0 to 127, those outside counted to the first and the last. */
-INLINE uint32_t interval(float x) {
-#if defined(__ARM_ARCH_7EM__) && defined(__ARM_FP)
-    float eighths = x + 8; /* converted with saturation, which C has no word for */
+/* The interval of x, from 0 to 127, those outside counted to the first and the last, and x less its
+ * lower end, which is at / 8 - 8. */
+INLINE uint32_t interval(float x, float *within) {
+#if defined(__ARM_ARCH_7EM__) && defined(__ARM_FP) /* saturating conversions, which C has no word for */
+    float eighths = x + 8;
     uint32_t at;
     __asm__("vcvt.u32.f32 %0, %0, #3" : "+t"(eighths));
     __asm__("vmov %0, %1\n\tusat %0, #7, %0" : "=r"(at) : "t"(eighths));
-    return at;
+    __asm__("vmov %0, %1\n\tvcvt.f32.u32 %0, %0, #3" : "=t"(eighths) : "r"(at));
+    *within = x - (eighths - 8);
 #else
-    return x <= -8 ? 0 : x >= 8 ? 127 : (uint32_t)((x + 8) * 8);
+    const uint32_t at = x <= -8 ? 0 : x >= 8 ? 127 : (uint32_t)((x + 8) * 8);
+    *within = x - ((float)at * 0.125f - 8);
 #endif
+    return at;
 }
 
 /* A cubic in each interval of 1/8; the outermost are constant. */
 INLINE float tanh_(float x) {
-    const uint32_t at = interval(x);
-    const float *const c = tanh_table[at];
-    const float f = x - ((float)at * 0.125f - 8);
+    float f;
+    const float *const c = tanh_table[interval(x, &f)];
     return fma_(fma_(fma_(c[3], f, c[2]), f, c[1]), f, c[0]);
 }
 

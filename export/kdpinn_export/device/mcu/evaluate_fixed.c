@@ -1,4 +1,6 @@
-/* Evaluates the network of model_data.h in integers: a hidden value is code / 32767, a sum has 32 bits. */
+/* Evaluates the network of model_data.h in integers: a hidden value is code / 32767, a sum has 32 bits.
+ *
+ * The numbers of a layer are one stream of words, in the order in which they are needed. */
 #include "kdpinn_mcu.h"
 
 #include "model_data.h"
@@ -6,98 +8,117 @@
 #include "coordinates.h"
 
 #if defined(__ARM_FEATURE_SIMD32)
-typedef uint32_t __attribute__((may_alias)) word; /* two halfwords, or four bytes */
+/* The sum of the products of two halfwords and two. */
 INLINE int32_t mac2(uint32_t a, uint32_t b, int32_t sum) {
     __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
     return sum;
 }
-INLINE uint32_t bytes02(uint32_t a) {
-    uint32_t b;
-    __asm__("sxtb16 %0, %1" : "=r"(b) : "r"(a));
-    return b;
+/* Four codes, in the order 0 2 1 3, with four halfwords. */
+INLINE int32_t mac4(uint32_t codes, uint32_t x01, uint32_t x23, int32_t sum) {
+    uint32_t c01, c23;
+    __asm__("sxtb16 %0, %1" : "=r"(c01) : "r"(codes));
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(c23) : "r"(codes));
+    return mac2(c23, x23, mac2(c01, x01, sum));
 }
-INLINE uint32_t bytes13(uint32_t a) {
-    uint32_t b;
-    __asm__("sxtb16 %0, %1, ror #8" : "=r"(b) : "r"(a));
-    return b;
+#else
+INLINE int32_t low(uint32_t word) { return (int16_t)(word & 0xFFFFu); }
+INLINE int32_t high(uint32_t word) { return (int16_t)(word >> 16); }
+INLINE int32_t byte(uint32_t word) { return (int8_t)(word & 0xFFu); }
+INLINE int32_t mac2(uint32_t a, uint32_t b, int32_t sum) { return sum + low(a) * low(b) + high(a) * high(b); }
+INLINE int32_t mac4(uint32_t codes, uint32_t x01, uint32_t x23, int32_t sum) {
+    sum += byte(codes) * low(x01) + byte(codes >> 16) * high(x01);
+    return sum + byte(codes >> 8) * low(x23) + byte(codes >> 24) * high(x23);
 }
 #endif
 
-/* sum * multiplier / 2^16, rounded down. */
+/* sum * multiplier / 2^32, rounded down, or at most 2 less. */
 INLINE int32_t scaled(int32_t sum, int32_t multiplier) {
-#if defined(__ARM_FEATURE_SIMD32)
-    int32_t out;
-    __asm__("smulwb %0, %1, %2" : "=r"(out) : "r"(sum), "r"(multiplier));
-    return out;
+#if defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1 /* no product of 64 bits */
+    const int32_t m = multiplier >> 16, s = sum >> 16;
+    return s * m + (int32_t)(((uint32_t)sum & 0xFFFFu) * (uint32_t)m >> 16) +
+           (s * (int32_t)(((uint32_t)multiplier & 0xFFFFu) >> 1) >> 15);
 #else
-    return (sum >> 16) * multiplier + (int32_t)(((uint32_t)sum & 0xFFFFu) * (uint32_t)multiplier >> 16);
+    return (int32_t)(((int64_t)sum * multiplier) >> 32);
 #endif
 }
 
-/* 32767 tanh(argument / 2^fraction): linear between points 1/128 apart. */
-INLINE int16_t fixed_tanh(int32_t argument, uint32_t fraction) {
-    const uint32_t size = (uint32_t)(argument < 0 ? -argument : argument), shift = fraction - 7;
-    const uint32_t at = size >> shift;
-    int32_t value = 32767;
-    if (at < 768) {
-        const int32_t below = tanh_points[at], step = tanh_points[at + 1] - below;
-        const int32_t part = (int32_t)(size - (at << shift));
-        value = below + ((step * part + (1 << (shift - 1))) >> shift);
-    }
-    return (int16_t)(argument < 0 ? -value : value);
-}
-
-/* The first layer, from inputs with KDPINN_INPUT_ONE steps a unit. */
-static void first_layer(const int32_t *z, int16_t *y) {
-    const kdpinn_code *code = first_codes;
-    size_t o, i;
-    for (o = 0; o < KDPINN_FIRST_OUT; ++o) {
-        int32_t sum = first_bias[o];
-        for (i = 0; i < KDPINN_FED; ++i) sum += *code++ * z[i];
-        y[o] = fixed_tanh(scaled(sum, first_multiplier[o]), KDPINN_FIRST_FRACTION);
-    }
-    for (; o % 4 != 0; ++o) y[o] = 0;
-}
-
-/* Sums of two neurons over groups of four inputs; returns where the next pair's codes lie. */
-INLINE const kdpinn_code *pair(const kdpinn_code *code, size_t n_in, const int16_t *x, int32_t *a, int32_t *b) {
-    const int16_t *const end = x + n_in;
-    int32_t first = *a, second = *b;
-    for (; x < end; x += 4, code += 8) {
-#if defined(__ARM_FEATURE_SIMD32) && !KDPINN_WIDE_CODES
-        const word *const two = (const word *)(const void *)x, *const c = (const word *)(const void *)code;
-        const uint32_t x01 = two[0], x23 = two[1], ca = c[0], cb = c[1];
-        first = mac2(bytes13(ca), x23, mac2(bytes02(ca), x01, first));
-        second = mac2(bytes13(cb), x23, mac2(bytes02(cb), x01, second));
+/* 32767 tanh, linear between points 1/64 apart; the argument is 8 too large, and has KDPINN_FRACTION
+ * bits after the point. */
+INLINE int32_t fixed_tanh(int32_t argument) {
+    enum { PART = KDPINN_FRACTION - 6 };
+    const int32_t part = argument & ((1 << PART) - 1);
+    int32_t at = argument >> PART;
+#if defined(__ARM_FEATURE_SAT)
+    __asm__("usat %0, #10, %1" : "=r"(at) : "r"(at));
 #else
-        first += code[0] * x[0] + code[2] * x[1] + code[1] * x[2] + code[3] * x[3];
-        second += code[4] * x[0] + code[6] * x[1] + code[5] * x[2] + code[7] * x[3];
+    at = at < 0 ? 0 : at > 1023 ? 1023 : at;
 #endif
+    return tanh_points[at] + (((tanh_points[at + 1] - tanh_points[at]) * part + (1 << (PART - 1))) >> PART);
+}
+
+/* Two values as one word, for the layer that takes them. */
+INLINE uint32_t both(int32_t a, int32_t b) { return ((uint32_t)a & 0xFFFFu) | (uint32_t)b << 16; }
+
+/* A hidden value from a sum; `word` has the bias, and the multiplier `apart` words on. */
+INLINE int32_t bent(int32_t sum, const uint32_t *word, int apart) {
+    return fixed_tanh(scaled(sum, (int32_t)word[apart]) + (int32_t)word[0]);
+}
+
+/* The first layer, of inputs with KDPINN_INPUT_ONE steps a unit. For each neuron: bias, multiplier,
+ * a code for each input. */
+INLINE int32_t first_neuron(const uint32_t *word, const int32_t *z) {
+    int32_t sum = 0;
+    size_t i;
+    for (i = 0; i < KDPINN_FED; ++i) sum += (int32_t)word[2 + i] * z[i];
+    return bent(sum, word, 1);
+}
+
+static void first_layer(const int32_t *z, uint32_t *y) {
+    enum { EACH = 2 + KDPINN_FED };
+    const uint32_t *word = first_layer_words;
+    uint32_t pairs = KDPINN_FIRST_OUT / 2;
+    for (; pairs > 0; --pairs, word += 2 * EACH) *y++ = both(first_neuron(word, z), first_neuron(word + EACH, z));
+    *y = 0; /* the next layer may take a group of four */
+}
+
+/* The sums of a pair of neurons; for each group of inputs the codes of the one and of the other.
+ * Returns what follows the codes. */
+INLINE const uint32_t *pair(const uint32_t *word, const uint32_t *x, const uint32_t *end, int32_t *a, int32_t *b) {
+    int32_t first = 0, second = 0;
+#if KDPINN_WIDE_CODES
+    for (; x < end; ++x, word += 2) first = mac2(word[0], *x, first), second = mac2(word[1], *x, second);
+#else
+    for (; x < end; x += 2, word += 2) {
+        const uint32_t x01 = x[0], x23 = x[1];
+        first = mac4(word[0], x01, x23, first), second = mac4(word[1], x01, x23, second);
     }
+#endif
     *a = first, *b = second;
-    return code;
+    return word;
 }
 
-static void hidden_layer(const kdpinn_fixed_layer *layer, const int16_t *x, int16_t *y) {
-    const kdpinn_code *code = layer->weight;
-    size_t o;
-    for (o = 0; o < layer->n_out; o += 2) {
-        int32_t a = layer->bias[o], b = layer->bias[o + 1];
-        code = pair(code, layer->n_in, x, &a, &b);
-        y[o] = fixed_tanh(scaled(a, layer->multiplier[o]), layer->fraction);
-        y[o + 1] = fixed_tanh(scaled(b, layer->multiplier[o + 1]), layer->fraction);
+/* For each pair of neurons two biases, two multipliers, the codes. */
+static void hidden_layer(const kdpinn_fixed_layer *layer, const uint32_t *x, uint32_t *y) {
+    const uint32_t *word = layer->words, *const end = x + layer->n_in / 2;
+    uint32_t pairs = layer->n_out / 2;
+    for (; pairs > 0; --pairs) {
+        const uint32_t *const ends = word;
+        int32_t a, b;
+        word = pair(word + 4, x, end, &a, &b);
+        a = bent(a, ends, 2), b = bent(b, ends + 1, 2);
+        *y++ = both(a, b);
     }
-    for (; o % 4 != 0; ++o) y[o] = 0;
+    *y = 0;
 }
 
-static void last_layer(const kdpinn_fixed_layer *layer, const int16_t *x, float *y) {
-    const kdpinn_code *code = layer->weight;
+static void last_layer(const kdpinn_fixed_layer *layer, const uint32_t *x, float *y) {
+    const uint32_t *word = layer->words, *const end = x + layer->n_in / 2;
     size_t o;
     for (o = 0; o < KDPINN_OUTPUTS; o += 2) {
-        int32_t a = layer->bias[o], b = layer->bias[o + 1];
-        code = pair(code, layer->n_in, x, &a, &b);
-        y[o] = (float)a * last_unit[o];
-        if (o + 1 < KDPINN_OUTPUTS) y[o + 1] = (float)b * last_unit[o + 1];
+        int32_t a, b;
+        word = pair(word, x, end, &a, &b);
+        y[o] = fma_((float)a, last_unit[o], last_bias[o]);
+        if (o + 1 < KDPINN_OUTPUTS) y[o + 1] = fma_((float)b, last_unit[o + 1], last_bias[o + 1]);
     }
 }
 
@@ -109,8 +130,7 @@ static int32_t in_steps(float z) {
 }
 
 void kdpinn_eval(const float *x, float *y) {
-    union { int16_t value[KDPINN_WIDTH]; uint32_t aligned; } buffer[2];
-    int16_t *from = buffer[0].value, *to = buffer[1].value;
+    uint32_t first[KDPINN_WIDTH / 2], second[KDPINN_WIDTH / 2], *from = first, *to = second;
     float fed[KDPINN_FED], out[KDPINN_OUTPUTS];
     int32_t z[KDPINN_FED];
     size_t l;
@@ -118,7 +138,7 @@ void kdpinn_eval(const float *x, float *y) {
     for (l = 0; l < KDPINN_FED; ++l) z[l] = in_steps(fed[l]);
     first_layer(z, from);
     for (l = 0; l + 2 < KDPINN_LAYERS; ++l) {
-        int16_t *const free_again = from;
+        uint32_t *const free_again = from;
         hidden_layer(&kdpinn_layers[l], from, to);
         from = to, to = free_again;
     }

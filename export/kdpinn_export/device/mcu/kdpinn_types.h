@@ -20,11 +20,8 @@ typedef struct {
 } kdpinn_layer;
 
 typedef struct {
-    uint16_t n_in, n_out;      /* n_in: a multiple of 4, n_out of 2, filled up with zeros */
-    uint8_t fraction;          /* bits after the point of what the multipliers give */
-    const kdpinn_code *weight; /* for each pair of neurons and 4 inputs: 4 codes each, in the order 0 2 1 3 */
-    const int32_t *bias;       /* in units of the sums */
-    const int16_t *multiplier; /* from a sum to the argument of tanh, times 2^16 */
+    uint16_t n_in, n_out; /* filled up with zeros: n_in to a multiple of 4, n_out of 2 */
+    const uint32_t *words;
 } kdpinn_fixed_layer;
 
 #endif
