@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from kdpinn_runtime.format import ModelFile
 
 from .arithmetic import Array, Bounded, RunningError
-from .narrowing import codes_of, fed, physical
-from .target import Precision
+from .narrowing import fed, physical
 
 ONE = 32767
 """The code of 1."""
@@ -62,8 +61,10 @@ class FixedNetwork:
     input_limit: float
 
 
-def fixed_network(model: ModelFile, precision: Precision, points: Array) -> FixedNetwork:
-    """The network in integers; points (n, d): of the domain, for the size of what is fed.
+def fixed_network(model: ModelFile, points: Array) -> FixedNetwork:
+    """The network in integers, from one whose weights are stored as such.
+
+    points (n, d): of the domain, for the size of what is fed.
 
     Raises ValueError for an activation that it has no table of, and for sums that may not fit
     into 32 bits.
@@ -79,27 +80,30 @@ def fixed_network(model: ModelFile, precision: Precision, points: Array) -> Fixe
         raise ValueError("fixed point needs a hidden layer: choose --precision f32")
     limit = 1.25 * max(1.0, float(np.abs(fed(model, points, RunningError(np.float64)).value).max()))
     for bits in range(MOST_INPUT_BITS, LEAST_FRACTION, -1):
-        layers = _layers(model, precision, bits)
+        layers = _layers(model, bits)
         if _largest(layers[0], limit * 2.0**bits) <= _INT32:
             break
-    for index, layer in enumerate(layers):
-        if _largest(layer, limit * 2.0**bits if index == 0 else ONE) > _INT32:
+    for index, fixed in enumerate(layers):
+        if _largest(fixed, limit * 2.0**bits if index == 0 else ONE) > _INT32:
             raise ValueError(
-                f"layer {index}: sums of {layer.codes.shape[1]} products of {precision} weights "
-                "and values do not fit into 32 bits; choose fewer bits or f32"
+                f"layer {index}: sums of {fixed.codes.shape[1]} products of "
+                f"{model.layers[index].precision} weights and values do not fit into 32 bits; "
+                "choose fewer bits or f32"
             )
     fraction = _fraction(layers[:-1])
     scaled = [_to_argument(layer, fraction) for layer in layers[:-1]]
     return FixedNetwork((*scaled, layers[-1]), bits, fraction, limit)
 
 
-def _layers(model: ModelFile, precision: Precision, bits: int) -> list[FixedLayer]:
+def _layers(model: ModelFile, bits: int) -> list[FixedLayer]:
     found = []
     for index, layer in enumerate(model.layers):
-        codes, scale = codes_of(layer, precision)
+        codes, scale = layer.codes, layer.scale
+        if codes is None or scale is None:
+            raise ValueError(f"layer {index} is stored as {layer.precision}, expected integers")
         one = 2.0**-bits if index == 0 else 1.0 / ONE
         bias, none = layer.bias.astype(np.float64), np.zeros(len(codes), np.int64)
-        found.append(FixedLayer(codes.astype(np.int64), scale, one, bias, none))
+        found.append(FixedLayer(codes, scale.astype(np.float64), one, bias, none))
     return found
 
 

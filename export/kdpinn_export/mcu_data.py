@@ -96,7 +96,7 @@ def _pairs(layer: FixedLayer, n_out: int, n_in: int, wide: bool, last: bool) -> 
         bits, groups = 8, codes.reshape(n_out // 2, 2, -1, 4)[..., [0, 2, 1, 3]]
     places = 2 ** (bits * np.arange(groups.shape[-1], dtype=np.int64))
     packed = ((groups % 2**bits) * places).sum(axis=-1).transpose(0, 2, 1)
-    words = packed.reshape(n_out // 2, -1)
+    words: NDArray[np.int64] = packed.reshape(n_out // 2, -1)
     if last:
         return words
     starts = ends.reshape(2, -1, 2).transpose(1, 0, 2)
@@ -165,7 +165,7 @@ def _count(program: CoordinateMap | None) -> int:
 
 
 def _program(name: str, program: CoordinateMap) -> str:
-    kinds = list(OPERATION_KINDS)
+    kinds: list[str] = list(OPERATION_KINDS)
     rows = [
         (str(kinds.index(o.kind) + 1), str(o.a), str(o.b), floats([o.value])[0])
         for o in program.operations

@@ -5,50 +5,46 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kdpinn_runtime.format import Layer, ModelFile
+from kdpinn_runtime.format import INTEGER_BITS, Layer, ModelFile
 
 from .arithmetic import Array, Bounded, RunningError
 from .maps import Jets, features_of, impose
 from .target import Precision
 
-BITS: dict[str, int] = {"i16": 16, "i12": 12, "i8": 8, "i6": 6, "i4": 4}
-"""Of integer codes, their sign included; codes lie in [-c, c], c = 2^(bits - 1) - 1."""
 F16_MOST = float(np.finfo(np.float16).max)
 
 
-def codes_of(layer: Layer, precision: Precision) -> tuple[NDArray[np.int32], Array]:
-    """Codes (out, in) and scales (out,): weight = code * scale, rounded to float32.
-
-    A scale, exact in float32, is the largest weight of its row by c; a row of zeros has 1 / c.
-    """
-    most = 2 ** (BITS[precision] - 1) - 1
-    wide = layer.weight.astype(np.float64)
-    largest = np.abs(wide).max(axis=1, keepdims=True)
-    scale = (np.where(largest > 0, largest, 1.0) / most).astype(np.float32).astype(np.float64)
-    return np.clip(np.rint(wide / scale), -most, most).astype(np.int32), scale[:, 0]
-
-
 def narrowed(model: ModelFile, precision: Precision) -> ModelFile:
-    """The model whose float32 weights are those that `precision` can hold."""
-    if precision == "f32":
+    """The model stored in `precision`: as it is if it is, else every weight rounded to nearest.
+
+    A scale is then the largest weight of its row by the largest code; of tied layers the free part
+    is rounded, so that the symmetry stays exact. Biases become float32. "f32" leaves any model as
+    it is. Raises ValueError for a weight beyond f16.
+    """
+    if precision == "f32" or set(model.precisions) == {precision}:
         return model
-    return replace(model, layers=tuple(_narrow(layer, precision) for layer in model.layers))
+    free = tuple(_narrow(layer, precision) for layer in model.stored_layers)
+    return replace(model, layers=free if model.symmetry is None else model.symmetry.expand(free))
 
 
 def _narrow(layer: Layer, precision: Precision) -> Layer:
+    bias = layer.bias.astype(np.float32)
+    wide = layer.weight.astype(np.float64)
     if precision == "f16":
-        largest = float(np.abs(layer.weight).max())
+        largest = float(np.abs(wide).max())
         if largest > F16_MOST:
             raise ValueError(
                 f"a weight of {largest:.4g} is beyond f16 ({F16_MOST:g}): use f32 or i16"
             )
-        weight = layer.weight.astype(np.float16).astype(np.float32)
-    else:
-        codes, scale = codes_of(layer, precision)
-        weight = (codes * scale[:, None]).astype(np.float32)
-    return replace(layer, weight=weight, bias=layer.bias.astype(np.float32))
+        half = wide.astype(np.float16).astype(np.float32)
+        return replace(layer, weight=half, bias=bias, precision=precision, scale=None)
+    most = 2 ** (INTEGER_BITS[precision] - 1) - 1
+    rows = np.maximum(np.abs(wide).max(axis=1), np.finfo(np.float32).tiny * 2.0 * most)
+    scale = (rows / most).astype(np.float32)
+    codes = np.clip(np.rint(wide / scale.astype(np.float64)[:, None]), -most, most)
+    weight = (codes * scale.astype(np.float64)[:, None]).astype(np.float32)
+    return replace(layer, weight=weight, bias=bias, precision=precision, scale=scale)
 
 
 def fed(model: ModelFile, points: Array, arithmetic: RunningError) -> Bounded:

@@ -16,10 +16,10 @@ import kdpinn_export
 from kdpinn_export.answers import known_answers
 from kdpinn_export.boards import BOARDS, STRICT, run_here, run_on
 from kdpinn_export.fixed_point import OFFSET, ONE, fixed_network
-from kdpinn_export.narrowing import codes_of, narrowed, narrowing_bound
+from kdpinn_export.narrowing import narrowed, narrowing_bound
 from kdpinn_export.target import Request
 from kdpinn_export.targets.mcu import TARGET
-from kdpinn_runtime import pack
+from kdpinn_runtime import pack, unpack
 from kdpinn_runtime.format import Layer
 
 FOLDER = Path(kdpinn_export.__file__).parent
@@ -167,7 +167,7 @@ def test_sums_stay_within_32_bits():
     file = model((3, 40, 40, 1), physics=False)
     lower = np.array([v.lower for v in INPUTS])
     upper = np.array([v.upper for v in INPUTS])
-    network = fixed_network(file, "i8", np.stack([lower, upper]))
+    network = fixed_network(narrowed(file, "i8"), np.stack([lower, upper]))
     rng = np.random.default_rng(0)
     for index, layer in enumerate(network.layers):
         most = network.input_limit * 2**network.input_bits if index == 0 else ONE
@@ -186,11 +186,11 @@ def test_too_many_bits_and_too_large_weights_are_refused():
     wide = model((2, 300, 300, 1), physics=False)
     box = np.array([[-1.0, 10.0], [3.0, 10.5]])
     with pytest.raises(ValueError, match=r"layer 1: sums of 300 products of i12.*fewer bits"):
-        fixed_network(wide, "i12", box)
+        fixed_network(narrowed(wide, "i12"), box)
     layers = (wide.layers[0], replace(wide.layers[1], weight=1e7 * wide.layers[1].weight))
     layers += wide.layers[2:]
     with pytest.raises(ValueError, match="too large for fixed point"):
-        fixed_network(replace(wide, layers=layers), "i8", box)
+        fixed_network(narrowed(replace(wide, layers=layers), "i8"), box)
 
 
 @pytest.mark.parametrize("precision", ["f16", "i16", "i12", "i8", "i6", "i4"])
@@ -201,17 +201,18 @@ def test_narrowing_is_the_nearest_and_stays_within_its_bound(precision):
         if precision == "f16":
             assert np.abs(other.weight - layer.weight).max() <= 2**-11 * np.abs(layer.weight).max()
             continue
-        codes, scale = codes_of(layer, precision)
+        codes, scale = other.codes, other.scale
         assert np.abs(codes).max() == 2 ** (int(precision[1:]) - 1) - 1
         half = scale[:, None] * (0.5 + 1e-6)
         assert np.all(np.abs(other.weight - layer.weight) <= half)
-        assert np.array_equal(other.weight, (codes * scale[:, None]).astype(np.float32))
+        assert other.precision == precision
     answers = known_answers(narrow)
     bound = narrowing_bound(file, narrow, answers.points)
     moved = np.abs(answers.expected - bound.value)
     assert np.all(moved <= bound.error)
     assert moved.max() > 0
-    assert np.array_equal(narrowed(narrow, precision).layers[0].weight, narrow.layers[0].weight)
+    assert narrowed(narrow, precision) is narrow
+    assert unpack(pack(narrow)).precisions == (precision,) * 3
 
 
 def test_a_weight_beyond_f16_is_refused():

@@ -79,7 +79,7 @@ def _prepared(request: Request) -> tuple[KnownAnswers, str]:
     answers = known_answers(narrow, count=ANSWERS)
     if request.precision == "f32":
         return answers, float_data(narrow)
-    network = fixed_network(request.model, request.precision, default_points(request.model))
+    network = fixed_network(narrow, default_points(narrow))
     bound = fixed_bound(narrow, network, answers.points)
     return answers.permitting(bound.error), fixed_data(narrow, network)
 
