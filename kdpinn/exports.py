@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from kdpinn_export.exporting import export, request_of
-from kdpinn_export.target import Refused, Request, Target, Unavailable
+from kdpinn_export.target import BUDGET, Refused, Request, Target, Unavailable
 from kdpinn_export.targets import chosen, known
 from kdpinn_runtime import Check
 
@@ -33,7 +33,12 @@ class Row:
 
 
 def exported_all(
-    model: Path, to: str, precisions: Sequence[str], derivatives: bool, out: Path
+    model: Path,
+    to: str,
+    precisions: Sequence[str],
+    derivatives: bool,
+    out: Path,
+    budget: float = BUDGET,
 ) -> list[Row]:
     """Export `model` to every target in every precision.
 
@@ -42,7 +47,7 @@ def exported_all(
     """
     targets = chosen(to)
     asked = "all" not in to.split(",")
-    requests = [request_of(model, precision.strip(), derivatives) for precision in precisions]
+    requests = [request_of(model, p.strip(), derivatives, budget) for p in precisions]
     return [_row(target, request, out, asked) for target in targets for request in requests]
 
 

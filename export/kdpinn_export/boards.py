@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,32 @@ class Board:
         return f"apt-get install {' '.join(lacking)}" if lacking else ""
 
 
+@dataclass(frozen=True)
+class Host:
+    """A system with a C library: this machine, or an emulated processor."""
+
+    name: str
+    compiler: str
+    emulator: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def tools(self) -> list[str]:
+        """What has to be installed."""
+        return [self.compiler, *filter(None, [self.emulator])]
+
+    def missing(self) -> str:
+        """What is not installed; empty if nothing is missing."""
+        lacking = [tool for tool in self.tools if not shutil.which(tool)]
+        return f"{' and '.join(lacking)} not installed" if lacking else ""
+
+
+# Static, so that the emulators need no libraries.
+HOSTS = (
+    Host("here", "gcc"),
+    Host("aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64", ("-static",)),
+    Host("riscv64", "riscv64-linux-gnu-gcc", "qemu-riscv64", ("-static",)),
+)
 BOARDS = (
     Board(
         "cortex-m4f",
@@ -83,13 +110,18 @@ class Ran:
         )
 
 
-def run_here(folder: Path, compiler: str = "gcc") -> Ran:
-    """Compile the sources of `folder` for this machine and replay the known answers."""
+def run_here(folder: Path, sources: Sequence[str], flags: Sequence[str] = ("-O2",)) -> Ran:
+    """`run_hosted` on this machine."""
+    return run_hosted(HOSTS[0], folder, sources, flags)
+
+
+def run_hosted(host: Host, folder: Path, sources: Sequence[str], flags: Sequence[str]) -> Ran:
+    """Compile the sources of `folder` and replay the known answers."""
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "test"
-        _compile([compiler, *STRICT, "-O2", "main.c", "kdpinn_mcu.c", "-lm"], program, folder)
-        said = _run([str(program)])
-    return Ran(where=f"here, {compiler}", passed=_passed(said), share=_share(said))
+        _compile([host.compiler, *STRICT, *flags, *host.flags, *sources], program, folder)
+        said = _run([*filter(None, [host.emulator]), str(program)])
+    return Ran(where=host.name, passed=_passed(said), share=_share(said))
 
 
 def run_on(board: Board, folder: Path) -> Ran:
@@ -119,10 +151,10 @@ def run_on(board: Board, folder: Path) -> Ran:
     )
 
 
-def versions() -> dict[str, str]:
-    """Of the compilers and emulators that are installed."""
-    tools = ["gcc", *dict.fromkeys(t for b in BOARDS for t in (b.compiler, b.emulator))]
-    return {tool: _run([tool, "--version"]).splitlines()[0] for tool in tools if shutil.which(tool)}
+def versions_of(tools: Sequence[str]) -> dict[str, str]:
+    """Of those that are installed, as they say themselves."""
+    here = [tool for tool in dict.fromkeys(tools) if shutil.which(tool)]
+    return {tool: _run([tool, "--version"]).splitlines()[0] for tool in here}
 
 
 def _compile(command: list[str], target: Path, folder: Path) -> None:

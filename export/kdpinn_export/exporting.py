@@ -15,7 +15,8 @@ from typing import Any
 
 from kdpinn_runtime import Check, unpack
 
-from .target import PRECISIONS, Precision, Refused, Request, Target, Unavailable
+from .narrowing import narrowing_checks
+from .target import BUDGET, PRECISIONS, Precision, Refused, Request, Target, Unavailable
 
 MANIFEST = "manifest.json"
 
@@ -50,11 +51,16 @@ class Exported:
         }
 
 
-def request_of(path: Path, precision: str = "f32", derivatives: bool = False) -> Request:
+def request_of(
+    path: Path, precision: str = "f32", derivatives: bool = False, budget: float = BUDGET
+) -> Request:
     """What is asked for, from a model file.
 
-    Raises FormatError or OSError for the file, ValueError for an unknown precision.
+    Raises FormatError or OSError for the file, ValueError for an unknown precision or a budget
+    that is no positive number.
     """
+    if not budget > 0:
+        raise ValueError(f"the budget for narrower weights is {budget:g}, expected a number > 0")
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
     data = path.read_bytes()
@@ -68,6 +74,7 @@ def request_of(path: Path, precision: str = "f32", derivatives: bool = False) ->
         name=path.stem,
         precision=precision,
         derivatives=derivatives,
+        budget=budget,
     )
 
 
@@ -84,12 +91,15 @@ def export(target: Target, request: Request, out: Path) -> Exported:
     label = _label(target, request)
     _check_possible(target, request, label)
     manifest = _manifest(out, request)
+    narrow = narrowing_checks(request)
+    if any(check.passed is False for check in narrow):
+        raise Refused(label, narrow)
     files = target.build(request)
     out.mkdir(parents=True, exist_ok=True)
     with _replacing(out / label) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(data)
-        checks = target.check(request, folder)
+        checks = [*narrow, *target.check(request, folder)]
         if any(check.passed is False for check in checks):
             raise Refused(label, checks)
     exported = Exported(

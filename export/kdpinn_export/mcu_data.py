@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from kdpinn_runtime.format import OPERATION_KINDS, CoordinateMap, ModelFile
 
-from .answers import KnownAnswers
 from .arithmetic import Array
 from .c_text import defines, floats, integers, records, table
 from .fixed_point import FixedLayer, FixedNetwork
@@ -106,25 +105,6 @@ def _pairs(layer: FixedLayer, n_out: int, n_in: int, wide: bool, last: bool) -> 
 def _words(name: str, values: NDArray[np.int64]) -> str:
     """A stream of words of 32 bits, negative ones in two's complement."""
     return table("uint32_t", name, [f"0x{v % 2**32:08x}u" for v in values.ravel().tolist()])
-
-
-def answers_header(answers: KnownAnswers) -> str:
-    """`answers.h`: points, expected outputs and what is permitted, in float."""
-    n, d = answers.points.shape
-    m = answers.expected.shape[1]
-    # The expected value is rounded to float here, and the permitted error too.
-    u = float(np.finfo(np.float32).eps)
-    permitted = (answers.permitted + u * np.abs(answers.expected)) * (1 + u)
-    text = "/* Known answers of the model, and the error that a right evaluation may have. */\n"
-    text += "#ifndef ANSWERS_H\n#define ANSWERS_H\n"
-    text += defines({"KDPINN_ANSWERS": n, "KDPINN_INPUTS": d, "KDPINN_OUTPUTS": m})
-    for name, values, columns in (
-        ("kdpinn_points", answers.points, d),
-        ("kdpinn_expected", answers.expected, m),
-        ("kdpinn_permitted", permitted, m),
-    ):
-        text += table("float", name, records(map(floats, values)), f"][{columns}", each=4)
-    return text + "#endif\n"
 
 
 _END = "#endif\n"

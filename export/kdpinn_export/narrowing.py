@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from kdpinn_runtime import Check
 from kdpinn_runtime.format import INTEGER_BITS, Layer, ModelFile
 
 from .arithmetic import Array, Bounded, RunningError
+from .check import default_points
 from .maps import Jets, features_of, impose
-from .target import Precision
+from .target import Precision, Request
+from .taylor import evaluate
 
 F16_MOST = float(np.finfo(np.float16).max)
 
@@ -45,6 +48,28 @@ def _narrow(layer: Layer, precision: Precision) -> Layer:
     codes = np.clip(np.rint(wide / scale.astype(np.float64)[:, None]), -most, most)
     weight = (codes * scale.astype(np.float64)[:, None]).astype(np.float32)
     return replace(layer, weight=weight, bias=bias, precision=precision, scale=scale)
+
+
+def narrowing_checks(request: Request) -> list[Check]:
+    """How far narrower weights take the model from itself; nothing if they are what it has."""
+    narrow = narrowed(request.model, request.precision)
+    if narrow is request.model:
+        return []
+    points = default_points(request.model)
+    wide, other = (evaluate(m, points).value for m in (request.model, narrow))
+    largest = float(np.abs(other - wide).max())
+    moved = float(np.linalg.norm(other - wide)) / (float(np.linalg.norm(wide)) or 1.0)
+    remedy = "" if moved <= request.budget else "; quantize the model with a refit, or allow more"
+    return [
+        Check(
+            name=f"{request.precision} weights: relative L2",
+            passed=moved <= request.budget,
+            measured=moved,
+            limit=request.budget,
+            note=f"from the model, rounded to nearest; largest difference {largest:.3g}{remedy}",
+            detail={"error": largest},
+        )
+    ]
 
 
 def fed(model: ModelFile, points: Array, arithmetic: RunningError) -> Bounded:

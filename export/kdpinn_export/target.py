@@ -16,6 +16,8 @@ from kdpinn_runtime.format import ModelFile
 Precision = Literal["f32", "f16", "i16", "i12", "i8", "i6", "i4"]
 """Of the weights in the artefact: floating point, or integers with a scale per output channel."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+BUDGET = 0.01
+"""Default of the distance from the model that narrower weights may make."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,7 +25,8 @@ class Request:
     """What a target is asked for.
 
     model, data: the model file, parsed and as its bytes; name: what the files are named after;
-    derivatives: whether the artefact also computes the first and the file's second derivatives.
+    derivatives: whether the artefact also computes the first and the file's second derivatives;
+    budget: relative L2 distance from the model that narrower weights may make over its points.
     """
 
     model: ModelFile
@@ -31,6 +34,7 @@ class Request:
     name: str
     precision: Precision = "f32"
     derivatives: bool = False
+    budget: float = BUDGET
 
     @property
     def digest(self) -> str:

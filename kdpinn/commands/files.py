@@ -30,6 +30,9 @@ def export(
     derivatives: Annotated[
         bool, typer.Option("--derivatives", help="Add first and second derivatives as outputs.")
     ] = False,
+    budget: Annotated[
+        float, typer.Option(help="Relative distance from the model that narrower weights may make.")
+    ] = 0.01,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder; MODEL-export beside the model if omitted."),
@@ -44,7 +47,7 @@ def export(
             wide_stdout().print(listing(), highlight=False)
             return
         folder = out or model.with_name(f"{model.stem}-export")
-        rows = exported_all(model, to, precision.split(","), derivatives, folder)
+        rows = exported_all(model, to, precision.split(","), derivatives, folder, budget)
     if as_json:
         print_json([row.to_dict() for row in rows])
     else:

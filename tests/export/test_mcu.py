@@ -18,7 +18,7 @@ from kdpinn_export.boards import BOARDS, STRICT, run_here, run_on
 from kdpinn_export.fixed_point import OFFSET, ONE, fixed_network
 from kdpinn_export.narrowing import narrowed, narrowing_bound
 from kdpinn_export.target import Request
-from kdpinn_export.targets.mcu import TARGET
+from kdpinn_export.targets.mcu import PROGRAM, TARGET
 from kdpinn_runtime import pack, unpack
 from kdpinn_runtime.format import Layer
 
@@ -43,7 +43,7 @@ SIZES = [(1, 3, 1), (2, 1, 1), (3, 17, 9, 2), (2, 33, 4, 3), STUDENT]
 @pytest.mark.parametrize("sizes", SIZES)
 def test_answers_lie_within_the_bound(tmp_path, sizes, precision):
     exported(tmp_path, model(sizes, physics=False), precision)
-    ran = run_here(tmp_path)
+    ran = run_here(tmp_path, PROGRAM)
     assert ran.passed
     assert 0 < ran.share <= 1
 
@@ -56,7 +56,7 @@ def test_other_activations_in_float(tmp_path, activation):
             exported(tmp_path, file)
         return
     exported(tmp_path, file)
-    assert run_here(tmp_path).passed
+    assert run_here(tmp_path, PROGRAM).passed
     with pytest.raises(ValueError, match=f"layer 0.*{activation}.*f32"):
         exported(tmp_path, file, "i8")
 
@@ -65,7 +65,7 @@ def test_other_activations_in_float(tmp_path, activation):
 @pytest.mark.parametrize(("features", "exact"), [(True, False), (False, True), (True, True)])
 def test_functions_of_the_coordinates(tmp_path, features, exact, precision):
     exported(tmp_path, mapped_model(features, exact), precision)
-    assert run_here(tmp_path).passed
+    assert run_here(tmp_path, PROGRAM).passed
 
 
 @pytest.mark.parametrize("precision", ["f32", "i8"])
@@ -84,7 +84,7 @@ def test_a_wrong_number_is_seen(tmp_path, precision):
     wrong = (tmp_path / "other" / "model_data.h").read_text()
     assert wrong != right
     (tmp_path / "model_data.h").write_text(wrong)
-    assert not run_here(tmp_path).passed
+    assert not run_here(tmp_path, PROGRAM).passed
 
 
 COMPILERS = {"gcc": STRICT, "clang": STRICT, "g++": ("-std=c++11",), "clang++": ("-std=c++17",)}

@@ -13,10 +13,11 @@ from pathlib import Path
 from kdpinn_runtime import Check
 
 from ..answers import KnownAnswers, known_answers
-from ..boards import BOARDS, run_here, run_on
+from ..boards import BOARDS, HOSTS, run_hosted, run_on, versions_of
+from ..c_text import answers_header
 from ..check import default_points
 from ..fixed_point import fixed_bound, fixed_network
-from ..mcu_data import answers_header, fixed_data, float_data
+from ..mcu_data import fixed_data, float_data
 from ..narrowing import narrowed
 from ..target import Precision, Request
 
@@ -32,6 +33,7 @@ SHARED = (
     "startup_arm.c",
     "tanh_table.h",
 )
+PROGRAM = ("main.c", "kdpinn_mcu.c")
 ANSWERS = 32
 
 
@@ -50,9 +52,8 @@ class Mcu:
 
     def tools(self) -> dict[str, str]:
         """Compilers and emulators that check."""
-        from ..boards import versions
-
-        return versions()
+        boards = [tool for board in BOARDS for tool in (board.compiler, board.emulator)]
+        return versions_of([*(tool for host in HOSTS for tool in host.tools), *boards])
 
     def build(self, request: Request) -> dict[str, bytes]:
         """Sources, tables and known answers."""
@@ -67,8 +68,9 @@ class Mcu:
         }
 
     def check(self, request: Request, folder: Path) -> list[Check]:
-        """The test program here and on every board whose compiler and emulator are installed."""
-        done = [run_here(folder)]
+        """The test program here and on every processor whose tools are installed."""
+        hosts = [host for host in HOSTS if not host.missing()]
+        done = [run_hosted(host, folder, PROGRAM, ("-O2",)) for host in hosts]
         done += [run_on(board, folder) for board in BOARDS if not board.missing()]
         return [run.check() for run in done]
 
