@@ -200,10 +200,11 @@ def coefficients(b: float, h: float, n: int) -> Coefficients:
     Source: Urbán, Stefanou & Pons 2025; Al-Baali 1998; docs/derivations/self_scaled_broyden.md.
     """
     a = max(b * h - 1, 1e-14)
-    rho = min(1.0, h * (1 - math.sqrt(a / (1 + a))))
+    # 1 - sqrt(a / (1 + a)) would be 0 for a > 1e16, and sigma with it; sigma >= rho holds exactly.
+    rho = min(1.0, h / ((1 + a) * (1 + math.sqrt(a / (1 + a)))))
     theta = max((rho - 1) / a, min(1 / rho, (1 - b) / b))
-    sigma = 1 + a * theta
+    sigma = max(1 + a * theta, rho)
     volume = abs(sigma) ** (-1 / max(n - 1, 1))
     outer = min(1.0, 1 / b)
     tau = min(outer * volume, sigma) if theta <= 0 else outer * min(volume, 1 / theta)
-    return Coefficients(tau, (1 - theta) / (1 + a * theta))
+    return Coefficients(tau, (1 - theta) / sigma)

@@ -26,8 +26,8 @@ from kdpinn.structure.subject import Subject, sampled
 
 LADDER = (
     StudentSettings(),
-    StudentSettings(hidden=(12, 12, 12), penalty=5e-4, adam=4000),
-    StudentSettings(hidden=(16, 16, 16), penalty=3e-4, adam=6000),
+    StudentSettings(hidden=(12, 12, 12), penalty=5e-4, adam=2000),
+    StudentSettings(hidden=(16, 16, 16), penalty=3e-4, adam=3000),
 )
 """Students to try: the next where the one before misses its teacher."""
 

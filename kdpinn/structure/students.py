@@ -30,7 +30,7 @@ class StudentSettings:
 
     hidden: tuple[int, ...] = (8, 8, 8)
     penalty: float = 1e-3
-    adam: int = 3000
+    adam: int = 1500
     first_rate: float = 1e-2
     last_rate: float = 1e-4
     polish: int = 600

@@ -239,7 +239,7 @@ def test_update_is_the_published_formula():
 
 
 @pytest.mark.parametrize("b", [0.01, 0.5, 1.0, 3.0, 100.0])
-@pytest.mark.parametrize("excess", [0.0, 1e-10, 0.1, 5.0, 1e3])
+@pytest.mark.parametrize("excess", [0.0, 1e-10, 0.1, 5.0, 1e3, 1e12, 1e18, 1e24])
 def test_coefficients_keep_the_matrix_positive(b, excess):
     tau, phi = coefficients(b, (1 + excess) / b, 50)
     assert 0 < tau <= 1 + 1e-12
