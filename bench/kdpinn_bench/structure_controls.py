@@ -36,7 +36,7 @@ class Control:
         function: of a column (n,) per coordinate: a tuple of columns.
         generators: of its group; none for a field without symmetry.
         exact: whether the search is told that the field has no error.
-        penalized: False for students without the penalty, which must find nothing.
+        settings: of the search.
     """
 
     name: str
