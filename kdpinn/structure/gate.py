@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdpinn.field import Field
-from kdpinn.losses import LeastSquares
-from kdpinn.physics import held_out
+from kdpinn.held_out import held_out
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Training
 from kdpinn.structure.group import Group
@@ -85,12 +84,5 @@ def verdict(passed: bool, what: str, mean: float, plain: float) -> str:
 
 
 def _losses(problem: Problem, field: Field, training: Training, seed: int) -> dict[str, float]:
-    objective: LeastSquares = held_out(
-        problem,
-        field,
-        training.held_out_points,
-        training.condition_points,
-        training.residual_weight,
-        seed + GATE_SEED,
-    )
-    return objective.term_values(field.theta)
+    judgment = held_out(problem, field, training, seed + GATE_SEED)
+    return judgment.objective.term_values(field.theta)
