@@ -92,9 +92,9 @@ $(VENV)/.runtime: $(VENV)/.created constraints.txt $(RUNTIME_SOURCES)
 	touch $@
 
 $(VENV)/.kdpinn: $(VENV)/.runtime pyproject.toml constraints.txt
-	$(PIP) -e '.[dev,search]'
+	$(PIP) -e '.[dev,search,fmu]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.kdpinn
-	$(PIP) -e '.[dev,search,bench]'
+	$(PIP) -e '.[dev,search,fmu,bench]'
 	touch $@

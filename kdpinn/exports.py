@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from kdpinn_export.exporting import export, request_of
+from kdpinn_export.fmu import PLATFORMS, FmuOptions
 from kdpinn_export.target import BUDGET, Refused, Request, Target, Unavailable
 from kdpinn_export.targets import chosen, known
 from kdpinn_runtime import Check
@@ -39,6 +40,7 @@ def exported_all(
     derivatives: bool,
     out: Path,
     budget: float = BUDGET,
+    fmu: FmuOptions | None = None,
 ) -> list[Row]:
     """Export `model` to every target in every precision.
 
@@ -47,8 +49,26 @@ def exported_all(
     """
     targets = chosen(to)
     asked = "all" not in to.split(",")
-    requests = [request_of(model, p.strip(), derivatives, budget) for p in precisions]
+    requests = [request_of(model, p.strip(), derivatives, budget, fmu) for p in precisions]
     return [_row(target, request, out, asked) for target in targets for request in requests]
+
+
+def fmu_options(
+    version: int, time: str, parameters: str, points: int, single: bool, platforms: str
+) -> FmuOptions:
+    """What the command line says about an FMU; lists are separated by commas."""
+    return FmuOptions(
+        version=3 if version == 3 else 2,
+        precision="f32" if single else "f64",
+        time=time,
+        parameters=_names(parameters),
+        points=points,
+        platforms=tuple(PLATFORMS) if platforms == "all" else _names(platforms),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _row(target: Target, request: Request, out: Path, asked: bool) -> Row:

@@ -15,6 +15,7 @@ from typing import Any
 
 from kdpinn_runtime import Check, unpack
 
+from .fmu.options import FmuOptions
 from .narrowing import narrowing_checks
 from .target import BUDGET, PRECISIONS, Precision, Refused, Request, Target, Unavailable
 
@@ -52,7 +53,11 @@ class Exported:
 
 
 def request_of(
-    path: Path, precision: str = "f32", derivatives: bool = False, budget: float = BUDGET
+    path: Path,
+    precision: str = "f32",
+    derivatives: bool = False,
+    budget: float = BUDGET,
+    fmu: FmuOptions | None = None,
 ) -> Request:
     """What is asked for, from a model file.
 
@@ -75,6 +80,7 @@ def request_of(
         precision=precision,
         derivatives=derivatives,
         budget=budget,
+        fmu=fmu or FmuOptions(),
     )
 
 

@@ -6,12 +6,14 @@ A target is one file in `targets/` with a constant TARGET; being there registers
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from kdpinn_runtime import Check
 from kdpinn_runtime.format import ModelFile
+
+from .fmu.options import FmuOptions
 
 Precision = Literal["f32", "f16", "i16", "i12", "i8", "i6", "i4"]
 """Of the weights in the artefact: floating point, or integers with a scale per output channel."""
@@ -26,7 +28,8 @@ class Request:
 
     model, data: the model file, parsed and as its bytes; name: what the files are named after;
     derivatives: whether the artefact also computes the first and the file's second derivatives;
-    budget: relative L2 distance from the model that narrower weights may make over its points.
+    budget: relative L2 distance from the model that narrower weights may make over its points;
+    fmu: how it becomes an FMU, for that target alone.
     """
 
     model: ModelFile
@@ -35,6 +38,7 @@ class Request:
     precision: Precision = "f32"
     derivatives: bool = False
     budget: float = BUDGET
+    fmu: FmuOptions = field(default_factory=FmuOptions)
 
     @property
     def digest(self) -> str:

@@ -17,6 +17,8 @@ from kdpinn.commands.options import (
     wide_stdout,
 )
 
+FMU = "For the target fmu"
+
 
 def export(
     model: ModelPath,
@@ -37,17 +39,42 @@ def export(
         Path | None,
         typer.Option("--out", help="Folder; MODEL-export beside the model if omitted."),
     ] = None,
+    fmi: Annotated[
+        int, typer.Option(min=2, max=3, help="FMI 2.0 or 3.0.", rich_help_panel=FMU)
+    ] = 2,
+    time: Annotated[
+        str, typer.Option(help="Input that is the simulation's time.", rich_help_panel=FMU)
+    ] = "",
+    parameters: Annotated[
+        str,
+        typer.Option(help="Inputs that a simulation keeps as they are: x,nu.", rich_help_panel=FMU),
+    ] = "",
+    points: Annotated[
+        int,
+        typer.Option(min=0, help="FMI 3: arrays of so many points.", rich_help_panel=FMU),
+    ] = 0,
+    single: Annotated[
+        bool, typer.Option("--single", help="Compute in float32.", rich_help_panel=FMU)
+    ] = False,
+    platforms: Annotated[
+        str,
+        typer.Option(
+            help="x86_64-linux,x86_64-windows,aarch64-linux, or all; this machine's if omitted.",
+            rich_help_panel=FMU,
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Turn the model into files for other engines and devices, each checked against it."""
     with reported():
-        from kdpinn.exports import exported_all, listing, table
+        from kdpinn.exports import exported_all, fmu_options, listing, table
 
         if to == "list":
             wide_stdout().print(listing(), highlight=False)
             return
         folder = out or model.with_name(f"{model.stem}-export")
-        rows = exported_all(model, to, precision.split(","), derivatives, folder, budget)
+        unit = fmu_options(fmi, time, parameters, points, single, platforms)
+        rows = exported_all(model, to, precision.split(","), derivatives, folder, budget, unit)
     if as_json:
         print_json([row.to_dict() for row in rows])
     else:

@@ -24,7 +24,8 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(KD_API) /* empty: to keep the interface inside a library of one's own */
+#elif defined(__GNUC__) && !defined(_WIN32)
 #define KD_API __attribute__((visibility("default")))
 #else
 #define KD_API

@@ -17,6 +17,8 @@ FOLDER = Path(__file__).resolve().parent
 INCLUDE = FOLDER / "include"
 SOURCE = FOLDER / "source"
 """The core as two files, kdpinn.h and kdpinn.c."""
+CORE = SOURCE / "core"
+"""The core as it is: one file for each instruction set, chosen at run time."""
 LIBRARY = FOLDER / "lib" / "libkdpinn.a"
 CMAKE = FOLDER / "lib" / "cmake" / "kdpinn_runtime"
 
