@@ -42,7 +42,7 @@ def run(*command, **options):
 @cache
 def program(compiler, *flags):
     """The host for one platform."""
-    target = folder()[1] / f"host-{compiler}"
+    target = folder() / f"host-{compiler}"
     strict = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
     run(compiler, *strict, f"-I{header_folder()}", HOST, "-o", target, *flags)
     return target
