@@ -66,12 +66,16 @@ class KnownAnswers:
 
 
 def known_answers(
-    model: ModelFile, *, derivatives: bool = False, count: int = COUNT
+    model: ModelFile, *, derivatives: bool = False, count: int = COUNT, copies: int | None = None
 ) -> KnownAnswers:
-    """`count` of the model's baseline points, evenly picked, and what the model says there."""
+    """`count` of the model's baseline points, evenly picked, and what the model says there.
+
+    copies: of a tied network, for engines that evaluate it as such (the default); else 1.
+    """
     points = default_points(model)
     points = points[np.linspace(0, len(points) - 1, min(count, len(points))).astype(int)]
-    copies = 1 if model.symmetry is None else model.symmetry.order
+    if copies is None:
+        copies = 1 if model.symmetry is None else model.symmetry.order
     bounded = bounded_outputs(model, points, np.float32, copies)
     if not derivatives:
         bounded = {v.name: bounded[v.name] for v in model.outputs}

@@ -31,6 +31,12 @@ def narrowed(model: ModelFile, precision: Precision) -> ModelFile:
     return replace(model, layers=free if model.symmetry is None else model.symmetry.expand(free))
 
 
+def widened(model: ModelFile) -> ModelFile:
+    """The same numbers, stored in the type in which they are evaluated."""
+    layers = [replace(layer, precision="", scale=None) for layer in model.layers]
+    return replace(model, layers=tuple(layers))
+
+
 def _narrow(layer: Layer, precision: Precision) -> Layer:
     bias = layer.bias.astype(np.float32)
     wide = layer.weight.astype(np.float64)

@@ -18,6 +18,28 @@ OPSET = 18
 """Split with num_outputs needs 18; onnxruntime, OpenVINO and TensorRT all read it."""
 IR_VERSION = 8
 """The file layout that belongs to opset 18 (onnx 1.13)."""
+OPERATORS = frozenset(
+    {
+        "Add",
+        "Cast",
+        "Concat",
+        "Cos",
+        "DequantizeLinear",
+        "Exp",
+        "Gather",
+        "Gemm",
+        "MatMul",
+        "Mul",
+        "Neg",
+        "Reciprocal",
+        "Sigmoid",
+        "Sin",
+        "Split",
+        "Sub",
+        "Tanh",
+    }
+)
+"""All that a graph may use; Cast widens stored weights, nothing else."""
 
 
 def to_onnx(
@@ -31,7 +53,9 @@ def to_onnx(
 
     Input "points", (n, inputs), in physical units; the normalization is inside. One output (n, 1)
     per field, named like it; with `derivatives` also every first derivative and the second
-    derivatives that the file lists, named "u_x", "u_xx". Weights are rounded to `dtype`. The
+    derivatives that the file lists, named "u_x", "u_xx". Weights are rounded to `dtype`; in an f32
+    graph those that the model stores in f16 or i8 stay so: Cast widens them and, for i8, a Mul
+    after the product has a scale for each output channel. The
     metadata holds units, domain and parameters as JSON and `digest`, the hexadecimal SHA-256 of
     the model file that this graph was made from (empty: left out). The same model gives the same
     bytes (`to_bytes`). Raises ValueError if an output name would be taken twice.
@@ -43,6 +67,8 @@ def to_onnx(
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
     )
+    foreign = {node.op_type for node in graph.node} - OPERATORS
+    assert not foreign, f"operators that the list does not have: {foreign}"
     helper.set_model_props(proto, metadata(model, digest))
     onnx.checker.check_model(proto, full_check=True)
     return proto

@@ -1,4 +1,7 @@
-"""ONNX: one graph of plain operators, checked in onnxruntime and, where installed, OpenVINO."""
+"""ONNX: one graph of plain operators, checked in onnxruntime and, where installed, OpenVINO.
+
+f16 and i8 are how the weights are stored; the graph computes in float32.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from kdpinn_runtime import Check
+from kdpinn_runtime.format import ModelFile
 
 from ..answers import KnownAnswers, known_answers
 from ..arithmetic import FloatArray
+from ..narrowing import narrowed, widened
 from ..target import Precision, Request
 
 
@@ -21,7 +26,7 @@ class Onnx:
 
     name: str = "onnx"
     summary: str = "a graph of plain operators for onnxruntime, OpenVINO, TensorRT"
-    precisions: tuple[Precision, ...] = ("f32",)
+    precisions: tuple[Precision, ...] = ("f32", "f16", "i8")
     derivatives: bool = True
 
     def missing(self) -> str:
@@ -44,7 +49,7 @@ class Onnx:
         """The graph and its known answers."""
         from ..onnx import to_bytes, to_onnx
 
-        graph = to_onnx(request.model, derivatives=request.derivatives, digest=request.digest)
+        graph = to_onnx(_model(request), derivatives=request.derivatives, digest=request.digest)
         return {
             f"{request.name}.onnx": to_bytes(graph),
             "answers.json": _answers(request).to_json(model=request.digest, engine="float32"),
@@ -60,8 +65,15 @@ class Onnx:
         return checks
 
 
+def _model(request: Request) -> ModelFile:
+    """The model with its weights as the graph is to store them."""
+    if request.precision == "f32":
+        return widened(request.model)
+    return narrowed(request.model, request.precision)
+
+
 def _answers(request: Request) -> KnownAnswers:
-    return known_answers(request.model, derivatives=request.derivatives)
+    return known_answers(_model(request), derivatives=request.derivatives, copies=1)
 
 
 def in_onnxruntime(graph: bytes, answers: KnownAnswers) -> FloatArray:
