@@ -24,6 +24,7 @@ VECTORS = {  # best first, with the macros of a compiler whose target has them
     "avx512": ("__AVX512F__", "__AVX512DQ__", "__AVX512BW__", "__AVX512VL__"),
     "avx2": ("__AVX2__", "__FMA__"),
     "neon": ("__ARM_NEON", "__aarch64__"),
+    "wasm": ("__wasm_simd128__",),
     "scalar": (),
 }
 
@@ -38,7 +39,7 @@ INTRODUCTION = """\
  * into memcpy, memmove, memset or memcmp, which they expect of freestanding systems too.
  *
  * One instruction set is built in: the best that the compiler's target has, or the one of
- * KD_USE_AVX512, KD_USE_AVX2, KD_USE_NEON, KD_USE_SCALAR that is defined.
+ * KD_USE_AVX512, KD_USE_AVX2, KD_USE_NEON, KD_USE_WASM, KD_USE_SCALAR that is defined.
  * KD_NO_F64 or KD_NO_F32 leaves out a precision: its plans are refused with KD_PRECISION.
  */
 """
