@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .module import missing_tools, tool_versions, wasm_module
 from .document import page
+from .module import missing_tools, tool_versions, wasm_module
 
 __all__ = ["missing_tools", "page", "tool_versions", "wasm_module"]

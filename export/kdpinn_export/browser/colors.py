@@ -1,8 +1,8 @@
 """Color maps of the page, 256 colors each: equal steps in a value look equally far apart.
 
 Sequential maps are matplotlib's viridis and magma (CC0). The diverging ones, for fields of both
-signs, are straight lines in OKLab from a neutral middle to two ends of equal lightness: equal steps by
-construction, and the sign is the hue. The middle is the page's background, so that zero recedes.
+signs, are straight lines in OKLab from a neutral middle to two ends of equal lightness: equal steps
+by construction, and the sign is the hue. The middle is near the page's background: zero recedes.
 
 OKLab: Ottosson (2020), https://bottosson.github.io/posts/oklab/, values for sRGB.
 """

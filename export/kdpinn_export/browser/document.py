@@ -1,5 +1,7 @@
-"""One self-contained HTML page from a model file: nothing is loaded from anywhere, which the page's own
-content policy enforces."""
+"""One self-contained HTML page from a model file.
+
+Nothing is loaded from anywhere, which the page's own content policy enforces.
+"""
 
 from __future__ import annotations
 

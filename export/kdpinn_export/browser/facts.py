@@ -10,10 +10,8 @@ from typing import Any
 
 from kdpinn_runtime.format import Equation, Factor, ModelFile, Term
 
-GREEK = dict(
-    alpha="α", beta="β", gamma="γ", delta="δ", epsilon="ε", eta="η", theta="θ", kappa="κ",
-    mu="μ", nu="ν", xi="ξ", pi="π", rho="ρ", sigma="σ", tau="τ", phi="φ", psi="ψ", omega="ω",
-)  # fmt: skip
+_LETTERS = "alpha beta gamma delta epsilon eta theta kappa mu nu xi pi rho sigma tau phi psi omega"
+GREEK = dict(zip(_LETTERS.split(), "αβγδεηθκμνξπρστφψω", strict=True))
 MULTIPLIED, EVERYWHERE, TABULATED = "multiplied", "everywhere", "tabulated"
 _LONG = ("recipe", "versions")
 """Parts of the card that the page folds away."""
@@ -83,9 +81,9 @@ def _holes(file: ModelFile) -> list[dict[str, Any]]:
 def shown(equation: Equation) -> str:
     """Where the page can compute the residual, by the tabulated data that it uses.
 
-    "everywhere": there is none. "multiplied": every term has the same columns as factors, a weight of
-    the problem's; the residual without it is known everywhere. "tabulated": a source term, known at the
-    points of the baseline only.
+    "everywhere": there is none. "multiplied": every term has the same columns as factors, a weight
+    of the problem's; the residual without it is known everywhere. "tabulated": a source term, known
+    at the points of the baseline only.
     """
     columns = [Counter(f.a for f in t.factors if f.kind == "data") for t in equation.terms]
     if not any(columns):

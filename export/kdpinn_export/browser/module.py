@@ -50,7 +50,6 @@ def _version(tool: str) -> str:
     return said.splitlines()[0].strip()
 
 
-@cache
 def wasm_module() -> bytes:
     """The module, about 130 kB; about 5 s of compiling, once in a process.
 
@@ -58,6 +57,12 @@ def wasm_module() -> bytes:
     """
     if missing := missing_tools():
         raise ValueError(f"The WebAssembly module cannot be built: {missing}.")
+    return built()
+
+
+@cache
+def built() -> bytes:
+    """The module, compiled."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "core.wasm"
         sources = [SOURCE / "kdpinn.c", GLUE]
