@@ -45,6 +45,11 @@ class Disk:
         object.__setattr__(self, "center", (first[1], second[1]))
         object.__setattr__(self, "radius", float(radius))
 
+    @property
+    def named_center(self) -> dict[str, float]:
+        """Position of the center by coordinate."""
+        return dict(zip(self.names, self.center, strict=True))
+
     def contains(self, columns: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
         """Whether points, given as columns (n,) by name, lie strictly inside, (n,)."""
         across, up = (

@@ -37,7 +37,8 @@ def model_file(
 ) -> ModelFile:
     """The contents of a model file.
 
-    The card says under "physics" why the file carries no equation, if it carries none.
+    The card says under "physics" why the file carries no equation, if it carries none, and under
+    "holes" which disks the domain leaves out.
     """
     physics, reason = physics_of(problem)
     weights, biases = zip(*field.network.unpack(field.weights), strict=True)
@@ -53,7 +54,12 @@ def model_file(
         features=field.features,
         exact=field.exact,
     )
-    about = {**(card or {}), **({"physics": reason} if reason else {})}
+    holes = [{"radius": h.radius, "center": h.named_center} for h in problem.domain.holes]
+    about = {
+        **(card or {}),
+        **({"physics": reason} if reason else {}),
+        **({"holes": holes} if holes else {}),
+    }
     return to_kdp(
         network,
         inputs=_inputs(problem),

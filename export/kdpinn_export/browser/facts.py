@@ -75,7 +75,7 @@ def _holes(file: ModelFile) -> list[dict[str, Any]]:
     names = {v.name for v in file.inputs}
     holes = file.card.get("holes", [])
     known = holes if isinstance(holes, list) else []
-    return [h for h in known if isinstance(h, Mapping) and set(h.get("center", ())) <= names]
+    return [h for h in known if isinstance(h, dict) and set(h.get("center", ())) <= names]
 
 
 def shown(equation: Equation) -> str:
