@@ -40,8 +40,8 @@ KINK_POINTS, KINK_INITIAL_POINTS = 300, 60
 
 
 def residual(j: PointJet) -> Value:
-    """u_t - diffusion u_xx - rate (u - u^3), weighted near the kink."""
-    return j.near * (j.u.t - j.diffusion * j.u.xx - j.rate * (j.u - j.u**3))
+    """u_t - diffusion u_xx - rate (u - u^3), weighted by time and near the kink."""
+    return j.weight * (j.u.t - j.diffusion * j.u.xx - j.rate * (j.u - j.u**3))
 
 
 def initial_residual(j: PointJet) -> Value:
@@ -49,9 +49,10 @@ def initial_residual(j: PointJet) -> Value:
     return j.near_initial * (j.u - j.u_initial)
 
 
-def near(x: FloatArray, t: FloatArray, diffusion: float) -> FloatArray:
-    """min(1, s / REACH) with s = t + (1 - |x|)^2 / (4 nu), (n,)."""
-    return np.minimum(1.0, (t + (1 - np.abs(x)) ** 2 / (4 * diffusion)) / REACH)
+def weight(x: FloatArray, t: FloatArray, diffusion: float) -> FloatArray:
+    """exp(1 - 2 t) min(1, s / REACH) with s = t + (1 - |x|)^2 / (4 nu), (n,)."""
+    away = t + (1 - np.abs(x)) ** 2 / (4 * diffusion)
+    return np.asarray(np.exp(1 - 2 * t) * np.minimum(1.0, away / REACH), dtype=np.float64)
 
 
 def near_initial(x: FloatArray) -> FloatArray:
@@ -102,7 +103,7 @@ RECIPES = {
             adam=2000,
             adam_points=2000,
             iterations=6000,
-            last_iterations=6000,
+            last_iterations=8000,
             last_points=6000,
             check_every=100,
         ),
@@ -117,7 +118,7 @@ ALLEN_CAHN = Problem(
     fields=("u",),
     parameters={"diffusion": DIFFUSION, "rate": RATE},
     residual=residual,
-    sources={"near": near},
+    sources={"weight": weight},
     conditions=(
         Condition(
             "initial",
@@ -125,12 +126,12 @@ ALLEN_CAHN = Problem(
             residual=initial_residual,
             data={"u_initial": solver.initial, "near_initial": near_initial},
         ),
-        Condition("kink", on=[Points(around_kink(KINK_POINTS))], residual=residual, weight=1e-3),
+        Condition("kink", on=[Points(around_kink(KINK_POINTS))], residual=residual, weight=2e-4),
         dirichlet(
             "kink_initial",
             on=[Points(initial_around_kink(KINK_INITIAL_POINTS))],
             u=solver.initial,
-            weight=0.1,
+            weight=0.02,
         ),
     ),
     features=features,
