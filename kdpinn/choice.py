@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kdpinn.field import Field
-from kdpinn.fine_tuning import error_against
+from kdpinn.fine_tuning import distance_from
 from kdpinn.problems import Problem
 from kdpinn.teachers.table import Table
 
@@ -15,11 +15,8 @@ Widths = tuple[int, ...]
 def best_by_samples(
     problem: Problem, table: Table, students: Mapping[Widths, Field]
 ) -> tuple[Widths, str]:
-    """Hidden widths of the student of least relative L2 error, and why, in a sentence.
-
-    The error is taken against the problem's reference, or the held-out samples without one.
-    """
-    error = error_against(problem, table)
+    """Hidden widths of the student of least relative L2 error on the held-out samples, and why."""
+    error = distance_from(problem, table)
     errors = {widths: error(field) for widths, field in students.items()}
     chosen = min(errors, key=errors.__getitem__)
     told = ", ".join(f"{'-'.join(map(str, w))}: {e:.3g}" for w, e in errors.items())

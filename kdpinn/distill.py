@@ -225,7 +225,7 @@ def _untuned(matched: Trained, before: Judged, problem: Problem) -> Distilled:
 
 
 def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> Distilled:
-    """Keep the fine-tuned student only if neither its residual nor its error rose."""
+    """Keep the fine-tuned student only if neither its residual nor its distance rose."""
     kept = after.no_worse_than(before)
     return Distilled(
         field=tuned.field if kept else matched.field,

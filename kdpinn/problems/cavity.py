@@ -174,7 +174,7 @@ RECIPES = {
     ),
 }
 
-# From random weights the flow at Re 400 is long in finding its vortex; from its neighbors it is not.
+# From random weights the flow at Re 400 is long in finding its vortex.
 FROM_NEIGHBORS = {
     name: replace(
         recipe,

@@ -5,6 +5,15 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from kdpinn.problems import load_problem
+from kdpinn.problems.allen_cahn import (
+    DIFFUSION,
+    INITIAL_NEAREST,
+    NEAREST,
+    REACH,
+    around_kink,
+    initial_around_kink,
+    weight,
+)
 from kdpinn.problems.solvers import allen_cahn as solver
 from kdpinn.problems.solvers.allen_cahn import allen_cahn, cosines, initial, initial_cosines
 
@@ -76,6 +85,29 @@ def test_reference_takes_points_in_any_order_and_starts_at_the_initial_state():
     assert u[0] == pytest.approx(u[1], rel=1e-12)  # even
     assert u[3] == pytest.approx(u[4], rel=1e-12)  # periodic
     assert np.array_equal(u[[2, 5]], initial(x[[2, 5], 0]))
+
+
+def test_points_around_the_kink_are_even_in_the_logarithm():
+    x, t = around_kink(256).T
+    s = t + (1 - abs(x)) ** 2 / (4 * DIFFUSION)
+    counts, _ = np.histogram(np.log(s), bins=4, range=(np.log(NEAREST), np.log(REACH)))
+    np.testing.assert_array_equal(counts, 64)
+    assert abs((x > 0).sum() - 128) <= 1
+    x, t = initial_around_kink(16).T
+    assert not t.any()
+    assert sorted(x)[0] == INITIAL_NEAREST - 1
+    assert sorted(x)[-2:] == [1 - INITIAL_NEAREST, 1.0]
+
+
+def test_weight_decays_in_time_and_towards_the_kink_alone():
+    x, t = np.array([0.0, 0.0, 1.0, 1.0, -1.0]), np.array([0.0, 1.0, 0.0, REACH, REACH / 2])
+    got = weight(x, t, DIFFUSION)
+    np.testing.assert_allclose(got, np.exp(1 - 2 * t) * [1, 1, 0, 1, 0.5], rtol=1e-15)
+    # The kink is as wide as diffusion makes it.
+    beside = np.array([1 - 1e-3])
+    assert weight(beside, np.zeros(1), 4 * DIFFUSION) == pytest.approx(
+        weight(beside, np.zeros(1), DIFFUSION) / 4
+    )
 
 
 def test_refuses_what_it_cannot_solve():

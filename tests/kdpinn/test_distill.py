@@ -126,11 +126,21 @@ def test_fine_tuning_is_kept_only_if_it_does_no_harm(teacher, teacher_weight):
     assert student.after is not None
     harmless = (
         student.after.residual <= student.before.residual
-        and student.after.error <= student.before.error
+        and student.after.distance <= student.before.distance
     )
     assert student.kept is harmless
     chosen = student.tuned if harmless else student.matched
     assert torch.equal(student.field.theta, chosen.field.theta)
+
+
+def test_reference_decides_nothing(teacher):
+    blind, seeing = (
+        distill(problem, RECIPE, teacher.field, (3,), seed=0)
+        for problem in (heat(reference=None), heat())
+    )
+    assert blind.decision == seeing.decision
+    assert torch.equal(blind.field.theta, seeing.field.theta)
+    assert seeing.before.error != seeing.before.distance == blind.before.error
 
 
 def test_without_reference_the_error_is_against_the_teacher(teacher):
