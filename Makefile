@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | training-bench | baselines | suite | peers | slow | amalgamation | clean
+# make demo | test | lint | bench | training-bench | baselines | structure | suite | peers | slow | amalgamation | clean
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench training-bench baselines suite peers slow amalgamation clean install fuzz coverage mutation soak loading
+.PHONY: demo test lint bench training-bench baselines structure suite peers slow amalgamation clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -49,6 +49,10 @@ baselines: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.accuracy --preset quick
 	$(BIN)/python -m kdpinn_bench.accuracy --preset best --seeds 0
 	$(BIN)/python -m kdpinn_bench.inverse
+
+# Which symmetries are found, over seeds and in exact fields of known group; half an hour.
+structure: $(VENV)/.bench
+	$(BIN)/python -m kdpinn_bench.structure
 
 # Files made to break the loader and the evaluator, under sanitizers; needs clang. The seconds are for
 # running, in all; `make fuzz SECONDS=3600` goes on where the last run ended.

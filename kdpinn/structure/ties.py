@@ -99,7 +99,7 @@ def tie(sizes: Sequence[int], actions: Sequence[tuple[InputMap, Alignment]]) -> 
     """All weights that the maps, with their actions on the hidden layers, make equal up to sign.
 
     u(g z) = chi u(z) holds for every z if in each layer W[o, i] = s_out[o] s_in[i]
-    W[P_out(o), P_in(i)] and b[o] = s_out[o] b[P_out(o)]; see docs/derivations/tied_networks.md.
+    W[P_out(o), P_in(i)] and b[o] = s_out[o] b[P_out(o)]; see docs/derivations/discovery.md.
 
     Args:
         sizes: widths from the inputs to the outputs.
