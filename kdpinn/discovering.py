@@ -225,7 +225,7 @@ def _facts(wanted: Search, found: Discovery, rebuilt: Rebuilt | Taught | None) -
         "candidates": {
             "accepted": [_candidate(e, found) for e in found.accepted],
             "rejected": [_candidate(e, found) for e in found.rejected],
-            "noticed": [_candidate(e, found) for e in found.noticed],
+            "noticed": [_candidate(e, found) for e in (*found.noticed, *found.turns)],
         },
         "students": [
             {

@@ -21,6 +21,7 @@ from kdpinn.structure.evidence import (
 )
 from kdpinn.structure.fits import Array, Samples
 from kdpinn.structure.group import Group, InputMap
+from kdpinn.structure.rotations import applies, rotations
 from kdpinn.structure.students import Student, StudentSettings, train_student
 from kdpinn.structure.subject import Subject, sampled
 
@@ -47,11 +48,13 @@ class DiscoverySettings:
             misses a generator in about a quarter of the cases.
         ladder: kinds of students.
         seed: student k of a kind takes seed + k.
+        rotations: whether students on the inscribed disk look for other angles too.
     """
 
     students: int = 4
     ladder: tuple[StudentSettings, ...] = LADDER
     seed: int = 0
+    rotations: bool = True
 
     def __post_init__(self) -> None:
         if self.students < 1 or not self.ladder:
@@ -72,6 +75,7 @@ class Discovery:
         accepted, rejected: candidates that take the unit cube onto itself.
         noticed: maps that the weights show and the teacher obeys where it can be asked, but that
             move the domain: they are reported, not used.
+        turns: likewise, isometries of the inscribed disk that the box does not have.
         students, settings: all that were trained, and how each was.
         limits: (m,), asymmetries that were allowed.
         ratio_limit: of J_tied / J_free.
@@ -85,6 +89,7 @@ class Discovery:
     accepted: tuple[Evidence, ...] = ()
     rejected: tuple[Evidence, ...] = ()
     noticed: tuple[Evidence, ...] = ()
+    turns: tuple[Evidence, ...] = ()
     students: tuple[Student, ...] = ()
     settings: tuple[StudentSettings, ...] = ()
     limits: Array = field(default_factory=lambda: np.zeros(0))
@@ -137,6 +142,9 @@ def discover(
         return result
     chosen = [students[k] for k in good]
     penalties = [kinds[k].penalty for k in good]
+    turns = []
+    if settings.rotations and applies(subject):
+        turns = rotations(subject, unit, kinds[good[0]], settings.seed, say)
     candidates, elsewhere = _candidates(subject, unit, chosen, data.samples.points)
     found = _measured(candidates, limits, chosen, penalties, data.samples, say)
     nothing = max(1.0 / student.objective for student in chosen)
@@ -149,6 +157,7 @@ def discover(
         accepted=tuple(accepted),
         rejected=tuple(e for e in found if e not in accepted),
         noticed=tuple(e for e in elsewhere if _obeys(e, limits)),
+        turns=tuple(e for e in turns if _obeys(e, limits)),
         ratio_limit=limit,
         tied=_tied(subject, group, accepted, chosen, penalties, data.samples),
     )
@@ -344,6 +353,13 @@ def _statement(found: Discovery, left_out: Sequence[str]) -> str:
             f"Noticed, not used: {g.describe(names, fields)} (asymmetry "
             f"{evidence.worst_asymmetry:.2g} on {evidence.overlap:.0%} of the domain): "
             f"{g.preserves(found.subject.domain)}."
+        )
+    if found.turns:
+        turns = sorted(told(e.map, fields) for e in found.turns)
+        parts.append(
+            "On the inscribed disk, noticed and not used, as they move the box: "
+            + "; ".join(turns)
+            + "."
         )
     parts += [f"Left out: {reason}" for reason in left_out]
     return " ".join(parts)

@@ -6,10 +6,12 @@ import pytest
 from kdpinn.geometry import Box
 from kdpinn.places import Disk
 from kdpinn.structure.discovery import DiscoverySettings, discover
+from kdpinn.structure.evidence import Unit
+from kdpinn.structure.rotations import applies, rotations, told
 from kdpinn.structure.students import StudentSettings
 from kdpinn.structure.subject import Subject
 
-FAST = DiscoverySettings(students=1, ladder=(StudentSettings(adam=800),))
+FAST = DiscoverySettings(students=1, ladder=(StudentSettings(adam=800),), rotations=False)
 SQUARE = Box(x=(-1, 1), y=(-1, 1))
 
 
@@ -87,6 +89,26 @@ def test_a_third_coordinate_is_left_alone():
     box = Box(x=(-1, 1), y=(-1, 1), nu=(0.01, 0.1))
     found = discover(subject(wave, box), FAST)
     assert elements(found) == {"identity", "x -> -x, u -> -u"}
+
+
+def test_turns_by_other_angles_are_noticed_on_the_inscribed_disk():
+    """Re z^3 has the symmetry of a hexagon, 12 elements, of which a square has four."""
+    unit = Unit(subject(harmonic).unit_values, subject(harmonic).inside, np.ones(1))
+    found = rotations(subject(harmonic), unit, StudentSettings(adam=800), 0, lambda text: None)
+    words = {told(e.map, ("u",)) for e in found}
+    turns = {f"turn by {a} degrees, u -> {'-' if a % 120 else ''}u" for a in (60, 120, -60, -120)}
+    mirrors = {
+        f"mirror along {a} degrees, u -> {'-' if a % 60 else ''}u" for a in (30, 60, 120, 150)
+    }
+    assert words == turns | mirrors
+    assert max(e.worst_asymmetry for e in found) < 1e-14
+
+
+def test_the_disk_is_for_squares_of_one_unit():
+    assert applies(subject(harmonic))
+    assert not applies(subject(harmonic, Box(x=(-1, 1), y=(-1, 2))))
+    assert not applies(subject(harmonic, Box(x=(-1, 1), t=(-1, 1), units={"x": "m", "t": "s"})))
+    assert not applies(subject(harmonic, ticks={"y": (-1.0, 1.0)}))
 
 
 def test_a_constant_shows_nothing():
