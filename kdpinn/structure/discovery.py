@@ -21,7 +21,7 @@ from kdpinn.structure.evidence import (
 )
 from kdpinn.structure.fits import Array, Samples
 from kdpinn.structure.group import Group, InputMap
-from kdpinn.structure.rotations import applies, rotations
+from kdpinn.structure.rotations import applies, in_words, rotations
 from kdpinn.structure.students import Student, StudentSettings, train_student
 from kdpinn.structure.subject import Subject, sampled
 
@@ -355,7 +355,7 @@ def _statement(found: Discovery, left_out: Sequence[str]) -> str:
             f"{g.preserves(found.subject.domain)}."
         )
     if found.turns:
-        turns = sorted(told(e.map, fields) for e in found.turns)
+        turns = sorted(in_words(e.map, fields) for e in found.turns)
         parts.append(
             "On the inscribed disk, noticed and not used, as they move the box: "
             + "; ".join(turns)

@@ -7,7 +7,7 @@ from kdpinn.geometry import Box
 from kdpinn.places import Disk
 from kdpinn.structure.discovery import DiscoverySettings, discover
 from kdpinn.structure.evidence import Unit
-from kdpinn.structure.rotations import applies, rotations, told
+from kdpinn.structure.rotations import applies, in_words, rotations
 from kdpinn.structure.students import StudentSettings
 from kdpinn.structure.subject import Subject
 
@@ -95,7 +95,7 @@ def test_turns_by_other_angles_are_noticed_on_the_inscribed_disk():
     """Re z^3 has the symmetry of a hexagon, 12 elements, of which a square has four."""
     unit = Unit(subject(harmonic).unit_values, subject(harmonic).inside, np.ones(1))
     found = rotations(subject(harmonic), unit, StudentSettings(adam=800), 0, lambda text: None)
-    words = {told(e.map, ("u",)) for e in found}
+    words = {in_words(e.map, ("u",)) for e in found}
     turns = {f"turn by {a} degrees, u -> {'-' if a % 120 else ''}u" for a in (60, 120, -60, -120)}
     mirrors = {
         f"mirror along {a} degrees, u -> {'-' if a % 60 else ''}u" for a in (30, 60, 120, 150)
@@ -150,3 +150,11 @@ def test_values_that_are_not_finite_end_the_search():
     found = discover(subject(lambda x, y: (np.where(x < 0, np.nan, x),)), FAST)
     assert found.group is None
     assert "finite" in found.statement
+
+
+def test_the_statement_tells_of_turns():
+    settings = DiscoverySettings(students=1, ladder=(StudentSettings(adam=800),))
+    found = discover(subject(harmonic), settings)
+    assert elements(found) >= {"identity", "x -> -x, y -> -y, u -> -u"}
+    assert "turn by 120 degrees, u -> u" in found.statement
+    assert len(found.turns) == 8
