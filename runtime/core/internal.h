@@ -40,6 +40,17 @@ static inline float kd_f32(const uint8_t *p) {
     return u.value;
 }
 static inline int kd_finite(double a) { return a - a == 0; }
+static inline double kd_magnitude(double a) { return a < 0 ? -a : a; }
+/* Newton's iteration from a guess within 7 %, which halving the exponent gives for normal numbers. */
+static inline double kd_square_root(double a) {
+    union { double value; uint64_t bits; } guess;
+    int k;
+    if (!(a > 0) || !kd_finite(a)) return a;
+    guess.value = a;
+    guess.bits = (guess.bits >> 1) + ((uint64_t)1023 << 51);
+    for (k = 0; k < 5; ++k) guess.value = 0.5 * (guess.value + a / guess.value);
+    return guess.value;
+}
 /* Of four bits: whether an odd number of them is set. */
 static inline uint32_t kd_odd(uint32_t bits) { return 0x6996u >> bits & 1u; }
 

@@ -50,19 +50,6 @@ size_t kd_selftest_size(const kd_plan *plan, const kd_model *model) {
     return r.used;
 }
 
-/* Newton's iteration from a guess within 7 %, which halving the exponent gives for normal numbers. */
-static double square_root(double a) {
-    union { double value; uint64_t bits; } guess;
-    int k;
-    if (!(a > 0) || !kd_finite(a)) return a;
-    guess.value = a;
-    guess.bits = (guess.bits >> 1) + ((uint64_t)1023 << 51);
-    for (k = 0; k < 5; ++k) guess.value = 0.5 * (guess.value + a / guess.value);
-    return guess.value;
-}
-
-static double magnitude(double a) { return a < 0 ? -a : a; }
-
 /* The larger one; a NaN wins and stays. */
 static double larger(double a, double b) { return b > a || b != b ? b : a; }
 
@@ -83,9 +70,9 @@ static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, repla
     const double repeated = fed_copies / layer->sets;
     uint32_t o, i;
     for (o = 0; o < layer->n_out; ++o) {
-        double size = magnitude(kd_element(&layer->bias, o)), error = 0;
+        double size = kd_magnitude(kd_element(&layer->bias, o)), error = 0;
         for (i = 0; i < columns; ++i) {
-            const double w = repeated * magnitude(kd_element(&layer->weight, (size_t)o * columns + i));
+            const double w = repeated * kd_magnitude(kd_element(&layer->weight, (size_t)o * columns + i));
             size += w * a->fed[i % layer->n_in], error += w * a->fed_error[i % layer->n_in];
         }
         error += accumulated(fed_copies * layer->n_in + 4) * layer->sets * size;
@@ -117,8 +104,8 @@ static void bound_features(const kd_plan *plan, replay *a) {
     for (f = 0; f < plan->fed; ++f) {
         const kd_feature *const feature = &plan->feature[f];
         const kd_range *const range = &a->ranges[feature->operation];
-        const double scale = magnitude(feature->scale);
-        a->fed[f] = (kd_range_size(range) + magnitude(feature->shift)) * scale;
+        const double scale = kd_magnitude(feature->scale);
+        a->fed[f] = (kd_range_size(range) + kd_magnitude(feature->shift)) * scale;
         a->fed_error[f] = scale * range->error + accumulated(3) * a->fed[f];
     }
 }
@@ -130,7 +117,7 @@ static void bound_inputs(const kd_plan *plan, replay *a) {
         a->fed[i] = 0;
         for (g = 0; g < plan->symmetry.order; ++g)
             a->fed[i] = larger(a->fed[i], kd_range_size(&a->coordinate[plan->symmetry.source[g][i]]));
-        a->fed[i] = (a->fed[i] + magnitude(plan->input[i].shift)) * magnitude(plan->input[i].scale);
+        a->fed[i] = (a->fed[i] + kd_magnitude(plan->input[i].shift)) * kd_magnitude(plan->input[i].scale);
         a->fed_error[i] = accumulated(3) * a->fed[i];
     }
 }
@@ -159,7 +146,7 @@ static double rounding_bound(const kd_plan *plan, const kd_model *model, const k
     }
     if (plan->exact.count > 0) kd_bound_program(&plan->exact, a->coordinate, a->ranges);
     for (i = 0; i < plan->outputs; ++i) {
-        const double scale = magnitude(plan->output[i].scale), shift = magnitude(plan->output[i].shift);
+        const double scale = kd_magnitude(plan->output[i].scale), shift = kd_magnitude(plan->output[i].shift);
         const double size = scale * a->fed[i] + shift, error = scale * a->fed_error[i] + accumulated(3) * size;
         bound = larger(bound, 2 * (plan->exact.count > 0 ? imposed_error(plan, i, size, error, a) : error));
     }
@@ -209,7 +196,7 @@ static kd_check judged(double measured, double limit) {
 static kd_check judge_distance(const compared *with) {
     static const kd_check absent = {0, 1, 0, 0};
     if (with->table.data == NULL) return absent;
-    return judged(square_root(with->distance) / (with->norm > 0 ? square_root(with->norm) : 1), with->table.limit);
+    return judged(kd_square_root(with->distance) / (with->norm > 0 ? kd_square_root(with->norm) : 1), with->table.limit);
 }
 
 static void judge_residual(const kd_model *model, const double *squares, kd_selftest_result *result) {
@@ -217,7 +204,7 @@ static void judge_residual(const kd_model *model, const double *squares, kd_self
     uint32_t e;
     if (kd_equation_count(model) == 0) return;
     for (e = 0; e < kd_equation_count(model); ++e) {
-        const double rms = square_root(squares[e] / (double)result->points);
+        const double rms = kd_square_root(squares[e] / (double)result->points);
         const double ratio = rms / kd_f64(kd_record(model, KD_REC_EQUATION, e) + 40);
         if (!(ratio <= worst)) worst = ratio, result->equation = e;
         if (ratio != ratio) break; /* nothing is worse */
@@ -246,7 +233,8 @@ static kd_status run_replay(const kd_plan *plan, const kd_model *model, replay *
         if ((status = evaluate_tile(plan, &KD_VALUES, count, a)) != KD_OK) return status;
         for (k = 0; k < values; ++k) {
             const double answer = kd_f64(expected.data + 8 * (first + k));
-            deviation = larger(deviation, magnitude(a->y[k] - answer)), largest = larger(largest, magnitude(answer));
+            deviation = larger(deviation, kd_magnitude(a->y[k] - answer));
+            largest = larger(largest, kd_magnitude(answer));
         }
         if (reference.table.data != NULL) compare(&reference, first, values, a->y);
         if (teacher.table.data != NULL) compare(&teacher, first, values, a->y);

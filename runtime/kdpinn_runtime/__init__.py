@@ -16,9 +16,11 @@ from .model import Model, OutsideDomainError, OutsideDomainWarning, load
 from .verify import Check, Verdict, verify
 
 if TYPE_CHECKING:
+    from .assimilation import Assimilator
     from .reloading import Reloading, ReloadWarning
 
 __all__ = [
+    "Assimilator",
     "Check",
     "FormatError",
     "Jet",
@@ -39,7 +41,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Late: most programs never reload, and every import counts before a first value.
+    # Late: most programs need none of these, and every import counts before a first value.
+    if name == "Assimilator":
+        from .assimilation import Assimilator
+
+        return Assimilator
     if name in ("Reloading", "ReloadWarning"):
         from . import reloading
 

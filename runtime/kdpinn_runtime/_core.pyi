@@ -46,6 +46,42 @@ class Engine:
         self, x: Rows, pairs: Pairs, out: Rows, report: Callable[[int, int], None]
     ) -> Bound: ...
 
+class Assimilation:
+    def __init__(self, engine: Engine, single: bool, unknown: Sequence[int]) -> None: ...
+    @property
+    def logarithmic(self) -> list[bool]: ...
+    @property
+    def model_error(self) -> list[float]: ...
+    @property
+    def mean(self) -> list[float]: ...
+    @property
+    def covariance(self) -> list[list[float]]: ...
+    def set(
+        self,
+        logarithmic: Sequence[bool],
+        drift: Sequence[float],
+        noise: Sequence[float],
+        model_error: Sequence[float],
+        loss: int,
+        outlier: float,
+    ) -> None:
+        """Settings of the next updates; the estimate becomes the prior."""
+
+    def set_estimate(self, mean: Sequence[float], covariance: Array) -> None: ...
+    def update(
+        self,
+        x: Array,
+        y: Array,
+        noise: Array | None,
+        reading: NDArray[np.uint8],
+        residual: Array,
+    ) -> tuple[int, int, int, int, int, bool, int, float]:
+        """(used, missing, outside, outliers, iterations, converged, at_bound, chi_square)."""
+
+    def drift(self, duration: float) -> None: ...
+    def value(self, k: int, deviations: float) -> float: ...
+    def state(self, x: Array, value: Array, deviation: Array, gradient: Array) -> None: ...
+
 class Trainee:
     def __init__(
         self,

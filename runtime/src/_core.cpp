@@ -1,5 +1,6 @@
 // Python's door to the C core: checks arrays, releases the GIL, calls. No numerics here.
 #include "arrays.h"
+#include "assimilation.h"
 #include "engine.h"
 #include "peak.h"
 #include "training.h"
@@ -243,6 +244,22 @@ NB_MODULE(_core, m) {
         .def("bind_jet", &Bound::jets<double>, "x"_a.noconvert(), "pairs"_a, "out"_a.noconvert(), "report"_a,
              nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 4>());
     nb::class_<Bound>(m, "Bound").def("step", &Bound::step);
+
+    nb::class_<Assimilation>(m, "Assimilation")
+        .def(nb::init<Engine &, bool, const std::vector<std::uint32_t> &>(), "engine"_a, "single"_a, "unknown"_a,
+             nb::keep_alive<1, 2>())
+        .def_prop_ro("logarithmic", &Assimilation::logarithmic)
+        .def_prop_ro("model_error", &Assimilation::model_error)
+        .def_prop_ro("mean", &Assimilation::mean)
+        .def_prop_ro("covariance", &Assimilation::covariance)
+        .def("set", &Assimilation::set, "logarithmic"_a, "drift"_a, "noise"_a, "model_error"_a, "loss"_a, "outlier"_a)
+        .def("set_estimate", &Assimilation::set_estimate, "mean"_a, "covariance"_a.noconvert())
+        .def("update", &Assimilation::update, "x"_a.noconvert(), "y"_a.noconvert(), "noise"_a.noconvert().none(),
+             "reading"_a.noconvert(), "residual"_a.noconvert())
+        .def("drift", &Assimilation::drift, "duration"_a)
+        .def("value", &Assimilation::value, "k"_a, "deviations"_a)
+        .def("state", &Assimilation::state, "x"_a.noconvert(), "value"_a.noconvert(), "deviation"_a.noconvert(),
+             "gradient"_a.noconvert());
 
     nb::class_<Trainee>(m, "Trainee")
         .def(nb::init<Widths, std::uint32_t, Vector, Points, std::optional<Vector>, const Pairs &, int, const Isa &>(),

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes the device part of the C core as two files: kdpinn.h and kdpinn.c.
 
-    python runtime/tools/amalgamate.py FOLDER
+    python runtime/tools/amalgamate.py FOLDER [--assimilate]
 
 The result needs no build system: compile kdpinn.c as C99 or C++11 with the flags of the processor
 (`-march=native`, `-mcpu=...`), which also choose the vectors. The same core gives the same bytes.
+
+With --assimilate, kdpinn.c also has the functions of kdpinn_assimilate.h, which is written too.
 
 A file of the core becomes a part of kdpinn.c. The kernels are one body for two precisions and any
 vectors; in one file that body stands twice, and the names it defines get _f32 and _f64 appended.
@@ -20,6 +22,8 @@ from pathlib import Path
 
 CORE = Path(__file__).resolve().parents[1] / "core"
 LEFT_OUT = ("reverse", "kernels_", "fixed")  # training, VECTORS below, a device of its own
+PUBLIC = ("kdpinn.h", "kdpinn_assimilate.h")
+SHARED = ("internal.h", *PUBLIC)
 VECTORS = {  # best first, with the macros of a compiler whose target has them
     "avx512": ("__AVX512F__", "__AVX512DQ__", "__AVX512BW__", "__AVX512VL__"),
     "avx2": ("__AVX2__", "__FMA__"),
@@ -62,7 +66,7 @@ TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|(?:\.|->)\s*\w+|\w+', 
 
 def own_include(folder: Path, name: str) -> bool:
     """True for what belongs to the kernels: anything but the shared headers."""
-    return (folder / name).exists() and name not in ("internal.h", "kdpinn.h")
+    return (folder / name).exists() and name not in SHARED
 
 
 def without_includes(text: str) -> str:
@@ -83,7 +87,7 @@ def with_local_tables(text: str) -> str:
 
 
 def expanded(path: Path) -> str:
-    """A kernel file with its .inc and .h parts in place, the shared headers left out."""
+    """A file with its own .inc and .h parts in place, the shared headers left out."""
 
     def part(match: re.Match[str]) -> str:
         return expanded(CORE / match[1]) if own_include(CORE, match[1]) else ""
@@ -155,19 +159,19 @@ def titled(name: str, text: str) -> str:
     return f"\n/* ======== {name} ======== */\n{text.strip()}\n"
 
 
-def amalgamation() -> str:
+def amalgamation(assimilate: bool) -> str:
     """The content of kdpinn.c."""
     version = re.search(r'kd_version\(void\) \{ return "([^"]+)"', (CORE / "status.c").read_text())
     if version is None:
         sys.exit("amalgamate: status.c does not say the version")
-    files = [path for path in sorted(CORE.glob("*.c")) if not path.name.startswith(LEFT_OUT)]
+    left_out = LEFT_OUT if assimilate else (*LEFT_OUT, "assimilate")
+    files = [path for path in sorted(CORE.glob("*.c")) if not path.name.startswith(left_out)]
     last = [path for path in files if path.name == "dispatch.c"]  # needs the kernels' tables
-    parts = [INTRODUCTION.format(version=version[1]), '#include "kdpinn.h"\n', *choice()]
+    headers = "".join(f'#include "{name}"\n' for name in PUBLIC[: 1 + assimilate])
+    parts = [INTRODUCTION.format(version=version[1]), headers, *choice()]
     internal = without_includes((CORE / "internal.h").read_text())
     parts.append(titled("internal.h", with_local_functions(internal)))
-    parts += [
-        titled(path.name, without_includes(path.read_text())) for path in files if path not in last
-    ]
+    parts += [titled(path.name, expanded(path)) for path in files if path not in last]
     parts.append(titled("simd_*.h, functions.inc, layers.inc, kernels.inc", PRAGMAS))
     for bits in (32, 64):
         parts.append(titled(f"float{bits}", "".join(kernels(bits))))
@@ -180,12 +184,12 @@ def main() -> None:
     """Writes both files into the folder."""
     parser = argparse.ArgumentParser(description="Writes the C core as kdpinn.h and kdpinn.c.")
     parser.add_argument("folder", type=Path, help="where to write them; made if missing")
-    folder = parser.parse_args().folder
+    parser.add_argument("--assimilate", action="store_true", help="with kdpinn_assimilate.h")
+    options = parser.parse_args()
+    folder, assimilate = options.folder, options.assimilate
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("kdpinn.h", (CORE / "kdpinn.h").read_text()),
-        ("kdpinn.c", amalgamation()),
-    ):
+    texts = {name: (CORE / name).read_text() for name in PUBLIC[: 1 + assimilate]}
+    for name, text in {**texts, "kdpinn.c": amalgamation(assimilate)}.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 

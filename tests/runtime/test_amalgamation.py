@@ -40,6 +40,7 @@ def installed(compiler, *more):
 
 
 COMPILERS = [installed(name) for name in LANGUAGES]
+COMPILERS_HERE = [name for name in LANGUAGES if shutil.which(name)]
 # Every compiler with the best vectors, one of each language with the others.
 BUILDS = [
     installed(name, isa)
@@ -51,9 +52,9 @@ BUILDS = [
 EXPECTED_OF_ANY_SYSTEM = {"memcpy", "memmove", "memset", "memcmp"}
 
 
-def write(folder, seed="0"):
+def write(folder, *options, seed="0"):
     environment = os.environ | {"PYTHONHASHSEED": seed}
-    subprocess.run([sys.executable, TOOL, folder], check=True, env=environment)
+    subprocess.run([sys.executable, TOOL, folder, *options], check=True, env=environment)
     return folder
 
 
@@ -127,6 +128,17 @@ def test_it_needs_nothing_and_keeps_no_state(core, tmp_path, compiler):
     text, data, bss = map(int, sizes.splitlines()[1].split()[:3])
     assert text > 10_000
     assert (data, bss) == (0, 0)
+
+
+def test_assimilation_comes_where_it_is_asked_for(core, tmp_path):
+    write(tmp_path, "--assimilate")
+    library = compiled(tmp_path, tmp_path, COMPILERS_HERE[-1], "-O0", "-DKD_USE_SCALAR")
+    symbols = subprocess.run(["nm", library], check=True, capture_output=True, text=True).stdout
+    theirs = set(re.findall(r" T (kd_assimilate\w+)", symbols))
+    header = (tmp_path / "kdpinn_assimilate.h").read_text()
+    assert theirs == set(re.findall(r"^KD_API [^;]*?\b(kd_\w+)\(", header, re.MULTILINE))
+    assert "kd_assimilate" not in (core / "kdpinn.c").read_text()
+    assert (tmp_path / "kdpinn.h").read_bytes() == (core / "kdpinn.h").read_bytes()
 
 
 @pytest.mark.parametrize("left_out", ["KD_NO_F32", "KD_NO_F64"])
