@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kdpinn_runtime import Check
@@ -80,17 +80,18 @@ LINKED = ("-nostdlib", "-Wl,--gc-sections", "-T", "arm.ld")
 class Ran:
     """What a test program said.
 
-    share: largest error as a share of what is permitted; flash, ram: bytes, the stack included;
-    instructions: executed for one evaluation.
+    share: largest error as a share of what is permitted; error: in the output's unit; flash, ram:
+    bytes, the stack included; instructions: executed for one evaluation; nanoseconds: for one.
     """
 
     where: str
     passed: bool
     share: float
+    error: float
+    nanoseconds: float | None = None
     flash: int | None = None
     ram: int | None = None
     instructions: float | None = None
-    detail: dict[str, float] = field(default_factory=dict)
 
     def check(self) -> Check:
         """As a check: the error, with the other figures beside it."""
@@ -106,7 +107,7 @@ class Ran:
             measured=self.share,
             limit=1.0,
             note=note,
-            detail=known,
+            detail=known | {"error": self.error},
         )
 
 
@@ -121,7 +122,14 @@ def run_hosted(host: Host, folder: Path, sources: Sequence[str], flags: Sequence
         program = Path(scratch) / "test"
         _compile([host.compiler, *STRICT, *flags, *host.flags, *sources], program, folder)
         said = _run([*filter(None, [host.emulator]), str(program)])
-    return Ran(where=host.name, passed=_passed(said), share=_share(said))
+    time = _number(said, "nanoseconds")
+    return Ran(
+        where=host.name,
+        passed=_passed(said),
+        share=_share(said),
+        error=_error(said),
+        nanoseconds=time if time == time else None,
+    )
 
 
 def run_on(board: Board, folder: Path) -> Ran:
@@ -145,6 +153,7 @@ def run_on(board: Board, folder: Path) -> Ran:
         where=board.name,
         passed=_passed(said),
         share=_share(said),
+        error=_error(said),
         flash=text + data,
         ram=data + bss + int(_number(said, "stack_bytes")),
         instructions=ticks * board.tick_ns / evaluations,
@@ -179,6 +188,10 @@ def _passed(said: str) -> bool:
 
 def _share(said: str) -> float:
     return _number(said, "error_permille") / 1000
+
+
+def _error(said: str) -> float:
+    return _number(said, "error_nano") * 1e-9
 
 
 def _number(said: str, name: str) -> float:

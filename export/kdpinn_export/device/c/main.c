@@ -1,11 +1,13 @@
-/* The model of model_data.h on this machine: its own baseline, then the known answers of answers.h, and
- * its values at a point if one is given: ./model 0.5 0.25. The last line says `passed` or `FAILED`. */
+/* The model of model_data.h on this machine: its own baseline, the known answers of answers.h, what an
+ * evaluation takes, and its values at a point if one is given: ./model 0.5 0.25. The last line says
+ * `passed` or `FAILED`. */
 #include "answers.h"
 #include "kdpinn.h"
 #include "model_data.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* Memory for the whole run of the program; the core itself allocates nothing. */
 static void *aligned(size_t size) {
@@ -36,8 +38,9 @@ static int selftest(const kd_plan *plan, const kd_model *model) {
            tell("teacher", result.teacher) & tell("physics", result.residual);
 }
 
-/* Largest error of the known answers as a share of what is permitted; NaN is larger than anything. */
-static double replayed(const kd_plan *plan, const kd_channels *channels, void *work) {
+/* Largest error of the known answers as a share of what is permitted; NaN is larger than anything.
+ * error: in the output's unit. */
+static double replayed(const kd_plan *plan, const kd_channels *channels, void *work, double *error) {
     double worst = 0;
     int k, j;
     for (k = 0; k < KDPINN_ANSWERS; ++k) {
@@ -45,11 +48,27 @@ static double replayed(const kd_plan *plan, const kd_channels *channels, void *w
         or_exit("evaluation", kd_jet(plan, channels, 1, kdpinn_points[k], y, work, NULL));
         for (j = 0; j < KDPINN_OUTPUTS; ++j) {
             const double difference = (double)y[j] - (double)kdpinn_expected[k][j];
-            const double share = (difference < 0 ? -difference : difference) / (double)kdpinn_permitted[k][j];
+            const double off = difference < 0 ? -difference : difference, share = off / (double)kdpinn_permitted[k][j];
             if (!(share <= worst)) worst = share;
+            if (!(off <= *error)) *error = off;
         }
     }
     return worst;
+}
+
+/* Nanoseconds for the evaluation of one point, over a tenth of a second. */
+static void time_evaluations(const kd_plan *plan, const kd_channels *channels, void *work) {
+    const clock_t start = clock();
+    clock_t now = start;
+    double count = 0;
+    float y[KDPINN_OUTPUTS];
+    while (now - start < CLOCKS_PER_SEC / 10) {
+        int k;
+        for (k = 0; k < 1000; ++k, ++count)
+            if (kd_jet(plan, channels, 1, kdpinn_points[k % KDPINN_ANSWERS], y, work, NULL) != KD_OK) return;
+        now = clock();
+    }
+    printf("nanoseconds %.0f\n", (double)(now - start) / CLOCKS_PER_SEC * 1e9 / count);
 }
 
 int main(int count, char **argument) {
@@ -57,7 +76,7 @@ int main(int count, char **argument) {
     kd_plan *plan;
     kd_channels channels = KD_VALUES;
     void *work;
-    double worst;
+    double worst, error = 0;
     int passed;
     or_exit("model", kd_load(&model, kdpinn_model, sizeof kdpinn_model));
     or_exit("plan", kd_plan_init(&plan, &model, KD_F32, NULL, aligned(kd_plan_size(&model, KD_F32))));
@@ -65,8 +84,9 @@ int main(int count, char **argument) {
     work = aligned(kd_workspace_size(plan, &channels));
     printf("kdpinn %s, %s, %lu parameters\n", kd_version(), kd_plan_isa(plan), (unsigned long)kd_parameter_count(&model));
     passed = selftest(plan, &model);
-    worst = replayed(plan, &channels, work);
-    printf("error_permille %.0f\n", worst < 1e6 ? worst * 1000 + 1 : 1e9);
+    worst = replayed(plan, &channels, work, &error);
+    printf("error_permille %.0f\nerror_nano %.0f\n", worst < 1e6 ? worst * 1000 + 1 : 1e9, error < 4 ? error * 1e9 : 4e9);
+    time_evaluations(plan, &channels, work);
     if (count == 1 + KDPINN_INPUTS) {
         float x[KDPINN_INPUTS], y[KDPINN_OUTPUTS];
         int i;
