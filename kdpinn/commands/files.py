@@ -108,15 +108,28 @@ def import_(
 
 def verify(
     model: ModelPath,
+    engine: Annotated[
+        str,
+        typer.Option(help="Where: native, onnxruntime, openvino, c, tensorrt or cuda."),
+    ] = "native",
     latency: Annotated[bool, typer.Option(help="Measure the latency targets.")] = True,
     seconds: Seconds = 3.0,
     as_json: AsJson = False,
 ) -> None:
     """Check a model file on this machine: answers, accuracy, physics, latency."""
     with reported():
-        from kdpinn_runtime import verify as verified
+        if engine == "native":
+            from kdpinn_runtime import verify as verified
 
-        verdict = verified(model, latency=latency, latency_seconds=seconds)
+            verdict = verified(model, latency=latency, latency_seconds=seconds)
+        else:
+            from kdpinn_export.engine_model import verify_on
+            from kdpinn_export.engines import engine_of
+            from kdpinn_export.exporting import request_of
+
+            asked = request_of(model)
+            chosen = engine_of(engine)
+            verdict = verify_on(chosen, asked.model, asked.data, latency=latency, seconds=seconds)
     if as_json:
         print_json(verdict.to_dict())
     else:

@@ -41,6 +41,10 @@ class Evaluator(Protocol):
         """SHA-256 of the file's content, hexadecimal."""
 
     @property
+    def dtypes(self) -> tuple[Any, ...]:
+        """The arithmetics that it has: numpy.float32, numpy.float64."""
+
+    @property
     def outside_count(self) -> int:
         """Points outside the domain so far."""
 

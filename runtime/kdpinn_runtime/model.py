@@ -42,7 +42,10 @@ class Model:
         inputs, outputs: names, units and ranges.
         digest: SHA-256 of the file's content, hexadecimal.
         outside_count: points outside the domain so far, over all calls.
+        dtypes: the arithmetics that it has.
     """
+
+    dtypes = (np.float32, np.float64)
 
     def __init__(
         self, content: bytes, *, outside: Outside = "warn", isa: str | None = None

@@ -71,6 +71,7 @@ class NumpyModel:
         self.domain = np.array([(v.lower, v.upper) for v in file.inputs])
         self.card, self.pairs, self.parameters = file.card, file.pairs, file.weight_count
         self.outside_count = 0
+        self.dtypes = (np.float32, np.float64)
 
     def __call__(self, x):
         x = self._checked(x)
