@@ -26,11 +26,14 @@ from kdpinn.problems import Problem, load_problem
 from kdpinn.recipe import Recipe
 from kdpinn.run_folder import RunFolder
 from kdpinn.shipping import model_file, stored_dtype
-from kdpinn.structure.discovery import Discovery, DiscoverySettings, discover
+from kdpinn.structure.discovery import LADDER, Discovery, DiscoverySettings, discover
 from kdpinn.structure.evidence import Evidence
 from kdpinn.structure.examining import subject_of
+from kdpinn.structure.hac import RULES, ClusteredStudent, cluster_student
 from kdpinn.structure.rebuild import Rebuilt, rebuild
 from kdpinn.structure.relation import generator_json, structure_of, write_relation
+from kdpinn.structure.students import train_student
+from kdpinn.structure.subject import sampled
 from kdpinn.structure.taught import Taught, rebuild_taught
 from kdpinn.teacher import train_teacher
 from kdpinn.teachers.lesson import lesson_of
@@ -38,6 +41,7 @@ from kdpinn.teachers.protocol import Teacher
 from kdpinn_runtime import write
 
 Facts = dict[str, Any]
+METHODS = ("group", "hac")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +53,18 @@ class Search:
         hidden: widths of the rebuilt network; the recipe's last student's if empty.
         error: relative L2 error of the teacher, if the user knows it.
         students: good ones to search.
+        method: "group", or "hac": the published clustering of single weights, of one student.
     """
 
     order: Order
     hidden: tuple[int, ...] = ()
     error: float | None = None
     students: int = 4
+    method: str = "group"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"--method is {' or '.join(METHODS)}, got '{self.method}'.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +93,7 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
         "hidden": wanted.hidden,
         "error": wanted.error,
         "structure_students": wanted.students,
+        "method": wanted.method,
     }
     with RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder:
         for name in ("relation.json", "psi.kdp", "discovery.json"):
@@ -99,6 +110,9 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
             taught = _Taught(problem=problem, teacher=trained.field, given=True, trained=True)
         seconds = {"teacher": time.perf_counter() - start}
         start = time.perf_counter()
+        if wanted.method == "hac":
+            facts = _clustered(wanted, taught)
+            return _told(facts, out, folder, [])
         found = _discovered(wanted, taught, console)
         seconds["discovery"] = time.perf_counter() - start
         start = time.perf_counter()
@@ -109,11 +123,16 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
         files = []
         if rebuilt is not None and facts["kept"]:
             files = _shipped(wanted, taught, found, rebuilt, out)
-        facts["files"] = [path.name for path in files]
-        text = json.dumps(finite(facts), indent=2, ensure_ascii=False, allow_nan=False)
-        atomic.write_text(out / "discovery.json", text + "\n")
-        folder.finish("discovery", {}, [*files, out / "discovery.json"])
-    return facts
+        return _told(facts, out, folder, files)
+
+
+def _told(facts: Facts, out: Path, folder: RunFolder, files: list[Path]) -> Facts:
+    """Write discovery.json, and mark the search as finished."""
+    told = facts | {"files": [path.name for path in files]}
+    text = json.dumps(finite(told), indent=2, ensure_ascii=False, allow_nan=False)
+    atomic.write_text(out / "discovery.json", text + "\n")
+    folder.finish("discovery", {}, [*files, out / "discovery.json"])
+    return told
 
 
 def _discovered(wanted: Search, taught: _Taught, console: Console | None) -> Discovery:
@@ -185,6 +204,47 @@ def _shipped(
     return [relation, model]
 
 
+def _clustered(wanted: Search, taught: _Taught) -> Facts:
+    """The published method on one student, each rule for the threshold."""
+    subject = subject_of(taught.problem, taught.teacher, given=taught.given, error=wanted.error)
+    samples = sampled(subject).samples
+    student = train_student(samples, LADDER[0], wanted.order.seed)
+    outcomes = {rule: cluster_student(student.trained, samples, rule) for rule in RULES}
+    best = min(outcomes.values(), key=lambda outcome: outcome.retrained)
+    statement = (
+        f"Clusters of single weights (cut by {best.rule}): {best.relation.free} free parameters of "
+        f"{len(best.relation.index)}; misfit to the teacher {best.before:.2g}, with centroids in "
+        f"place of weights {best.replaced:.2g}, retrained {best.retrained:.2g}. They name no "
+        "symmetry: nothing is rebuilt."
+    )
+    return {
+        "problem": wanted.order.spec,
+        "preset": wanted.order.preset,
+        "seed": wanted.order.seed,
+        "method": "hac",
+        "statement": statement,
+        "kept": False,
+        "generators": [],
+        "group_order": 1,
+        "free_parameters": best.relation.free,
+        "dense_parameters": len(best.relation.index),
+        "rel_l2": None,
+        "plain": None,
+        "student_failure": student.failure,
+        "rules": {rule: _rule(outcome) for rule, outcome in outcomes.items()},
+    }
+
+
+def _rule(outcome: ClusteredStudent) -> Facts:
+    return {
+        "free_parameters": outcome.relation.free,
+        "related_rows": list(outcome.rows),
+        "misfit_student": outcome.before,
+        "misfit_replaced": outcome.replaced,
+        "misfit_retrained": outcome.retrained,
+    }
+
+
 # -- facts ---------------------------------------------------------------------------------------
 
 
@@ -207,6 +267,7 @@ def _facts(wanted: Search, found: Discovery, rebuilt: Rebuilt | Taught | None) -
         "problem": wanted.order.spec,
         "preset": wanted.order.preset,
         "seed": wanted.order.seed,
+        "method": "group",
         "statement": statement,
         "kept": kept,
         "generators": generators,

@@ -4,7 +4,8 @@
 
 A row is right if the group found is exactly the one the solution has. The structure that counts
 here is what the search says before any network is rebuilt; `kdpinn_bench.rebuilding` measures what
-it is worth. Finished rows in the stored baseline are not repeated.
+it is worth. Finished rows in the stored baseline are not repeated. With `--runs DIR` teachers are
+taken from the runs of `kdpinn_bench.accuracy` there, where it has them, instead of trained.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from kdpinn.field import Field
 from kdpinn.problems import load_problem
 from kdpinn.structure.discovery import Discovery, DiscoverySettings, discover
 from kdpinn.structure.examining import subject_of
@@ -68,31 +70,40 @@ class Case:
     expected: tuple[str, ...]
 
 
-def cases() -> Iterator[Case]:
-    """All, the quick ones first."""
+def cases(runs: Path | None = None) -> Iterator[Case]:
+    """All, the quick ones first.
+
+    Args:
+        runs: folder with `PROBLEM-quick-SEED/run/teacher.safetensors`.
+    """
     for name, (seeds, generators) in TRAINED.items():
         problem = load_problem(name)
         group = Group.generated_by(generators)
         words = tuple(g.describe(problem.coordinates, problem.fields) for g in group.elements)
         for seed in range(seeds):
-            yield Case(name, f"seed {seed}", _from_teacher(name, seed), words)
+            yield Case(name, f"seed {seed}", _from_teacher(name, seed, runs), words)
         if name == "laplace":
             yield from (_of_control(control) for control in CONTROLS)
 
 
-def _from_teacher(name: str, seed: int) -> Callable[[], tuple[Discovery, dict[str, Any]]]:
+def _from_teacher(
+    name: str, seed: int, runs: Path | None
+) -> Callable[[], tuple[Discovery, dict[str, Any]]]:
     def run() -> tuple[Discovery, dict[str, Any]]:
         problem = load_problem(name)
-        recipe = problem.recipes["quick"]
         start = time.perf_counter()
-        trained = train_teacher(problem, recipe, seed=seed, console=Console(stderr=True))
-        seconds = time.perf_counter() - start
+        stored = runs and runs / f"{name}-quick-{seed}" / "run" / "teacher.safetensors"
+        if stored and stored.exists():
+            teacher = Field.load(stored)
+        else:
+            recipe = problem.recipes["quick"]
+            teacher = train_teacher(problem, recipe, seed=seed, console=Console(stderr=True)).field
         error = error_against_reference(problem)
         facts = {
-            "teacher_rel_l2": error(trained.field) if error is not None else None,
-            "teacher_seconds": round(seconds, 1),
+            "teacher_rel_l2": error(teacher) if error is not None else None,
+            "teacher_seconds": round(time.perf_counter() - start, 1),
         }
-        subject = subject_of(problem, trained.field, given=True)
+        subject = subject_of(problem, teacher, given=True)
         return discover(subject, DiscoverySettings(seed=seed), _say), facts
 
     return run
@@ -181,11 +192,12 @@ def main() -> int:
     """Search what is missing, store after each case, print; exit code 1 if a bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m kdpinn_bench.structure", description=__doc__)
     parser.add_argument("--only", default="", help="kind of the cases, e.g. control")
+    parser.add_argument("--runs", type=Path, default=None, help="folder of accuracy runs")
     parser.add_argument("--baselines", type=Path, default=baselines.FOLDER)
     options = parser.parse_args()
     rows = list((baselines.read(NAME, options.baselines) or {}).get("rows", []))
     done = {(row["kind"], row["name"]) for row in rows}
-    for case in cases():
+    for case in cases(options.runs):
         if (case.kind, case.name) in done or options.only not in ("", case.kind):
             continue
         start, busy = time.perf_counter(), time.process_time()

@@ -45,7 +45,7 @@ class Control:
     domain: Box = SQUARE
     fields: tuple[str, ...] = ("u",)
     exact: bool = False
-    settings: DiscoverySettings = field(default_factory=DiscoverySettings)
+    settings: DiscoverySettings = field(default_factory=lambda: DiscoverySettings(rotations=False))
 
     def values(self, x: FloatArray) -> FloatArray:
         """Fields (n, m) at points (n, d)."""
@@ -73,7 +73,7 @@ def _quartic(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(x**4 - 6 * x**2 * y**2 + y**4)
 
 
-WITHOUT_PENALTY = DiscoverySettings(ladder=(StudentSettings(penalty=0.0),))
+WITHOUT_PENALTY = DiscoverySettings(ladder=(StudentSettings(penalty=0.0),), rotations=False)
 
 CONTROLS = (
     Control(

@@ -38,6 +38,9 @@ def discover(
     ] = None,
     hidden: Annotated[str, typer.Option(help="Hidden widths of the rebuilt network: 8,8,8.")] = "",
     students: Annotated[int, typer.Option(min=1, help="Students to search for structure.")] = 4,
+    method: Annotated[
+        str, typer.Option(help="group, or hac: the published clustering of single weights.")
+    ] = "group",
     preset: Preset = "quick",
     seed: Seed = 0,
     trust_pickle: Annotated[
@@ -74,13 +77,19 @@ def discover(
             overwrite=overwrite,
             request=request,
         )
-        wanted = Search(order=order, hidden=_widths(hidden), error=error, students=students)
+        wanted = Search(
+            order=order,
+            hidden=_widths(hidden),
+            error=error,
+            students=students,
+            method=method,
+        )
         facts = search(wanted, out, Console(stderr=True))
     if as_json:
         print_json(facts)
     else:
         _summary(facts, out)
-    raise typer.Exit(0 if facts["kept"] else 1)
+    raise typer.Exit(0 if facts["kept"] or method == "hac" else 1)
 
 
 def _widths(text: str) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from kdpinn.structure.subject import Subject
 RINGS, ANGLES = 12, 48
 """Of the points on the disk: 48 = 16 * 3 angles lie alike for rotations of order 3, 4, 6 and 8."""
 
-STUDENTS = 2
+STUDENTS = 1
 ISOMETRY = 0.2
 """Largest entry of M^T M less the identity, of a map M near an isometry."""
 

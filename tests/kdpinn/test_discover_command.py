@@ -89,8 +89,20 @@ def test_samples_that_are_noise_leave_no_structure(tmp_path: Path):
     assert not (tmp_path / "out" / "relation.json").exists()
 
 
+def test_the_published_method_stands_beside(tmp_path: Path):
+    result = kdpinn("discover", SPEC, "--out", tmp_path / "out", "--method", "hac", "--json")
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert set(facts["rules"]) == {"fixed", "gap", "silhouette"}
+    for rule in facts["rules"].values():
+        assert rule["misfit_retrained"] <= rule["misfit_replaced"] * (1 + 1e-9)
+        assert 0 < rule["free_parameters"] < facts["dense_parameters"]
+    assert not (tmp_path / "out" / "psi.kdp").exists()
+
+
 def test_wrong_use_is_told(tmp_path: Path):
     refused(kdpinn("discover", "--out", tmp_path / "a"), "PROBLEM", "--teacher")
     refused(kdpinn("discover", SPEC, "--out", tmp_path / "b", "--error", "0.1"), "--teacher")
     refused(kdpinn("discover", SPEC, "--out", tmp_path / "c", "--hidden", "8,x"), "--hidden")
+    refused(kdpinn("discover", SPEC, "--out", tmp_path / "e", "--method", "x"), "group or hac")
     refused(kdpinn("discover", "laplac", "--out", tmp_path / "d"), "laplace")
