@@ -6,10 +6,11 @@ u_x + v_y = 0,
 in a channel of length 1.1 and half height 0.2 around a cylinder of radius 0.05 at (0.2, 0): a given
 inlet profile, p = 0 at the outlet, no flow at the walls and at the cylinder.
 
-The reference is a finite-element field at 20,486 points by Liu et al. (Psi-NN, 2025); see
+The reference is a computed field at 20,486 points by Liu et al. (Psi-NN, 2025); see
 kdpinn/problems/data/NOTICE. Its cylinder is a polygon, whose sides lie up to 2e-5 inside
 the circle: the hole's radius is that of the polygon's innermost point, and the conditions hold at
-the nodes of the mesh. `cylinder_flow_wall` is also given the pressure on the cylinder, as
+the nodes of the mesh. Its values are those of cells averaged to the nodes; docs/problems.md says
+what that leaves of the errors. `cylinder_flow_wall` is also given the pressure on the cylinder, as
 these authors did.
 """
 

@@ -59,3 +59,17 @@ def test_field_conserves_mass_through_every_section():
     # A parabola on 49 intervals: the rule is off by 1 / 49^2 of the flux; the field by its own.
     assert abs(outlet / inlet - 1) < 2e-3
     assert abs(inlet - 2 / 3 * 2 * HALF_HEIGHT) < 2e-3
+
+
+def test_inlet_is_a_parabola_averaged_from_faces_to_nodes():
+    """So is the whole field: what the nodes hold is not the flow at these points."""
+    inlet = table("inlet")
+    inlet = inlet[np.argsort(inlet[:, 1])]
+    h = 2 * HALF_HEIGHT / (len(inlet) - 1)
+    faces = 1 - ((inlet[:-1, 1] + h / 2) / HALF_HEIGHT) ** 2
+    # Of the two neighbors of each node; at the corners one of them is the wall, at rest.
+    beside = np.concatenate([[0.0], faces, [0.0]])
+    np.testing.assert_allclose(inlet[:, 3], (beside[:-1] + beside[1:]) / 2, atol=2e-6)
+    # The parabola itself is off by h^2 / 8 times its curvature, 4.2e-4.
+    exact = 1 - (inlet[1:-1, 1] / HALF_HEIGHT) ** 2
+    np.testing.assert_allclose(exact - inlet[1:-1, 3], h**2 / 4 / HALF_HEIGHT**2, atol=2e-6)
