@@ -10,7 +10,7 @@ import os
 
 import typer
 
-from kdpinn.commands import files, runs, structures, studies
+from kdpinn.commands import files, live, runs, structures, studies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,5 +38,6 @@ app.command()(studies.search)
 app.command()(files.export)
 app.command("import")(files.import_)
 app.command()(files.verify)
+app.command()(live.twin)
 app.command()(studies.bench)
 app.command()(studies.report)

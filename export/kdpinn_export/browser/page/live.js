@@ -1,5 +1,6 @@
 // Sensor readings and estimates that a server sends; without a server, nothing.
 
+const WAITING = "Connected: waiting for readings.";
 const AGREE = 0.02, SHOWN = 8; // share of a range within which a sensor counts as in the plane; rows
 
 class Live {
@@ -17,7 +18,7 @@ class Live {
 
   connect() {
     const socket = new WebSocket(this.app.facts.live);
-    socket.addEventListener("open", () => this.say("Connected: waiting for readings."));
+    socket.addEventListener("open", () => this.say(WAITING));
     socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     socket.addEventListener("close", () => {
       this.say("The server is gone; trying again …");
@@ -29,7 +30,7 @@ class Live {
     if (message.type === "error") return this.say(message.message);
     this.readings = message.readings ?? [];
     this.parameters = message.parameters ?? [];
-    this.said = "";
+    this.said = this.readings.length ? "" : WAITING;
     const { facts, state } = this.app;
     if (this.follow) {
       for (const { name, value } of this.parameters) {
@@ -54,10 +55,11 @@ class Live {
     this.root.replaceChildren(...parts);
   }
 
-  estimate({ name, value, sigma, unit = "" }) {
+  estimate({ name, value, interval, unit }) {
     const input = this.app.facts.inputs.find((each) => each.name === name);
     const line = make("p", { class: "estimate", "data-parameter": name, "data-value": value });
-    line.innerHTML = `${input?.label ?? escaped(name)} = ${number(value, 4)} ± ${number(1.96 * sigma, 2)} ${escaped(unit)} <small>95 %</small>`;
+    line.innerHTML = `${input?.label ?? escaped(name)} = ${number(value, 4)} ${escaped(unit)} ` +
+      `<small>95 %: ${number(interval[0], 4)} to ${number(interval[1], 4)}</small>`;
     return line;
   }
 

@@ -11,19 +11,21 @@ class Readings {
       ...facts.outputs.map((_, which) => this.value(fields[which * rows.length + k]))));
     const residuals = quantities.filter((q) => q.kind === KIND.residual);
     const below = residuals.map((q) => {
-      const held = q.hidden ? make("td", { class: "note" }, "its source is tabulated at the baseline's points only") : this.value(q);
-      held.setAttribute("colspan", facts.outputs.length);
-      return make("tr", {}, cell("th", q.short), held);
+      const held = q.hidden ? make("span", { class: "note" }, "its source is tabulated at the baseline's points only") : this.button(q);
+      const line = make("div", { class: "line" }, cell("span", q.short), held);
+      return make("tr", {}, make("td", { colspan: 1 + facts.outputs.length }, line));
     });
     if (below.length) below.unshift(make("tr", { class: "group" }, make("th", { colspan: 1 + facts.outputs.length }, "residual")));
     byId("readings").append(make("table", {}, make("thead", {}, head), make("tbody", {}, ...body, ...below)));
   }
 
-  value(q) {
+  value(q) { return make("td", {}, this.button(q)); }
+
+  button(q) {
     const button = make("button", { title: `Show ${spoken(q.label)} on the map`, "data-quantity": q.name });
     button.addEventListener("click", () => this.app.show(q));
     this.cells.push({ q, button });
-    return make("td", {}, button);
+    return button;
   }
 
   draw(point) {
