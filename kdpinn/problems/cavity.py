@@ -161,16 +161,16 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(20, 20, 20, 20),
-        students=((16, 16, 16), (24, 24, 24)),
+        students=((16, 16, 16), (20, 20, 20)),
         training=Training(
-            points=3000,
+            points=2500,
             condition_points=200,
-            iterations=6000,
-            last_iterations=2000,
+            iterations=4000,
+            last_iterations=1500,
             last_points=4000,
             check_every=100,
         ),
-        distillation=Distillation(points=5000, iterations=8000, tune_iterations=300),
+        distillation=Distillation(points=4000, iterations=5000, tune_iterations=200),
     ),
 }
 
