@@ -96,9 +96,9 @@ $(VENV)/.runtime: $(VENV)/.created constraints.txt $(RUNTIME_SOURCES)
 	touch $@
 
 $(VENV)/.kdpinn: $(VENV)/.runtime pyproject.toml constraints.txt
-	$(PIP) -e '.[dev,search,fmu]'
+	$(PIP) -e '.[dev,search,fmu,sign]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.kdpinn
-	$(PIP) -e '.[dev,search,fmu,bench]'
+	$(PIP) -e '.[dev,search,fmu,sign,bench]'
 	touch $@

@@ -10,7 +10,7 @@ import os
 
 import typer
 
-from kdpinn.commands import files, live, runs, structures, studies
+from kdpinn.commands import files, live, releases, runs, structures, studies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,5 +39,7 @@ app.command()(files.export)
 app.command("import")(files.import_)
 app.command()(files.verify)
 app.command()(live.twin)
+app.command()(releases.keygen)
+app.command()(releases.sign)
 app.command()(studies.bench)
 app.command()(studies.report)

@@ -19,6 +19,8 @@ ORDER = list(FOLDERS)  # a package may import those after it
 # The command and the pipeline may import all four.
 TOP = {FOLDERS["kdpinn"] / "commands" / "studies.py", FOLDERS["kdpinn"] / "pipeline.py"}
 WITH_TORCH = {"kdpinn", "kdpinn_bench"}
+# Third-party packages that one file of the runtime imports when it is asked to.
+OPTIONAL = {"signatures.py": {"cryptography"}}
 # Export targets whose format can only be written through torch, as paths below kdpinn_export.
 TORCH_TARGETS = {"tensorrt.py"}
 
@@ -50,7 +52,8 @@ def violations(package: str, path: Path, source: str) -> list[str]:
         upward = name in FOLDERS and name not in allowed(package, path)
         torch = name in {"torch", "torch_tensorrt"} and not may_use_torch(package, path)
         heavy = package == "kdpinn_runtime" and not (
-            name in sys.stdlib_module_names or name in {"numpy", "kdpinn_runtime"}
+            name in sys.stdlib_module_names
+            or name in {"numpy", "kdpinn_runtime"} | OPTIONAL.get(path.name, set())
         )
         if upward or torch or heavy:
             found.append(f"{path}:{line}: {package} must not import {name}")
@@ -73,6 +76,7 @@ def test_imports_run_one_way(package):
         ("kdpinn_export", "import torch.nn"),
         ("kdpinn_runtime", "from kdpinn_export import kdp"),
         ("kdpinn_runtime", "import onnxruntime"),
+        ("kdpinn_runtime", "import cryptography"),
     ],
 )
 def test_the_check_sees_a_forbidden_import(package, source):
@@ -82,7 +86,10 @@ def test_the_check_sees_a_forbidden_import(package, source):
 @pytest.mark.parametrize(
     ("package", "absent"),
     [
-        ("kdpinn_runtime", ["torch", "onnx", "onnxruntime", "scipy", "kdpinn", "kdpinn_export"]),
+        (
+            "kdpinn_runtime",
+            ["torch", "onnx", "onnxruntime", "scipy", "kdpinn", "kdpinn_export", "cryptography"],
+        ),
         ("kdpinn_export", ["torch", "kdpinn"]),
     ],
 )

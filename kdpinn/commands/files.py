@@ -18,6 +18,7 @@ from kdpinn.commands.options import (
 )
 
 FMU = "For the target fmu"
+SIGNED = "Signatures"
 
 
 def export(
@@ -114,14 +115,35 @@ def verify(
     ] = "native",
     latency: Annotated[bool, typer.Option(help="Measure the latency targets.")] = True,
     seconds: Seconds = 3.0,
+    require_signature: Annotated[
+        Path | None,
+        typer.Option(metavar="KEY", help="Public key of the releaser.", rich_help_panel=SIGNED),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="What it has to be released as.", rich_help_panel=SIGNED)
+    ] = "",
+    at_least: Annotated[
+        int, typer.Option(min=0, help="Oldest version to accept.", rich_help_panel=SIGNED)
+    ] = 0,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that remembers the newest versions accepted.", rich_help_panel=SIGNED
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a model file on this machine: answers, accuracy, physics, latency."""
+    """Check a model file on this machine: signature, answers, accuracy, physics, latency."""
     with reported():
+        from kdpinn.signing import trust_of
+
+        trust = trust_of(require_signature, name, at_least, memory)
         if engine == "native":
             from kdpinn_runtime import verify as verified
 
-            verdict = verified(model, latency=latency, latency_seconds=seconds)
+            verdict = verified(model, latency=latency, latency_seconds=seconds, trust=trust)
+        elif trust is not None:
+            raise ValueError("a signature is required of the engine native alone: verify it there")
         else:
             from kdpinn_export.engine_model import verify_on
             from kdpinn_export.engines import engine_of

@@ -18,6 +18,7 @@ from .verify import Check, Verdict, verify
 if TYPE_CHECKING:
     from .assimilation import Assimilator
     from .reloading import Reloading, ReloadWarning
+    from .signatures import SignatureError, Trust, load_signed
 
 __all__ = [
     "Assimilator",
@@ -30,8 +31,11 @@ __all__ = [
     "OutsideDomainWarning",
     "ReloadWarning",
     "Reloading",
+    "SignatureError",
+    "Trust",
     "Verdict",
     "load",
+    "load_signed",
     "pack",
     "read",
     "unpack",
@@ -50,4 +54,8 @@ def __getattr__(name: str) -> Any:
         from . import reloading
 
         return getattr(reloading, name)
+    if name in ("SignatureError", "Trust", "load_signed"):
+        from . import signatures
+
+        return getattr(signatures, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from ._table import Columns, evaluate_csv, parse_point, text_stream
 from ._text import aligned
 from ._writer import content_digest
 from .verify import verify
+
+if TYPE_CHECKING:
+    from .signatures import Trust
 
 PASS, FAILED, WRONG_USE = 0, 1, 2
 BENCH_POINTS = (1, 100, 10_000, 65_536)
@@ -90,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add("verify", _verify, "Check answers, accuracy, physics and latency here.")
     command.add_argument("--no-latency", action="store_true", help="leave out the latency targets")
     _add_seconds(command)
+    _add_trust(command)
     command = add("bench", _bench, "Latency of single calls on one thread.")
     command.add_argument(
         "--points", type=_positive_int, nargs="+", default=list(BENCH_POINTS), metavar="N"
@@ -103,6 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_seconds(command)
     return parser
+
+
+def _add_trust(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--require-signature", metavar="KEY", help="public key of the releaser")
+    command.add_argument("--name", default="", help="what it has to be released as")
+    command.add_argument(
+        "--at-least", type=int, default=0, metavar="VERSION", help="oldest version to accept"
+    )
+    command.add_argument("--memory", metavar="FILE", help="remembers the newest versions accepted")
 
 
 def _add_seconds(command: argparse.ArgumentParser) -> None:
@@ -205,14 +218,34 @@ def _eval_csv(model: Evaluator, options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    trust = _trust(options)
     verdict = verify(
-        _load(options.model), latency=not options.no_latency, latency_seconds=options.seconds
+        options.model if trust else _load(options.model),
+        latency=not options.no_latency,
+        latency_seconds=options.seconds,
+        trust=trust,
     )
     if options.json:
         _say_json(verdict.to_dict())
     else:
         _say(str(verdict))
     return PASS if verdict.passed else FAILED
+
+
+def _trust(options: argparse.Namespace) -> Trust | None:
+    """What the options of `_add_trust` ask for."""
+    if options.require_signature is None:
+        if options.name or options.at_least or options.memory:
+            raise ValueError("--name, --at-least and --memory need --require-signature KEY")
+        return None
+    from .signatures import Trust
+
+    return Trust(
+        key=options.require_signature,
+        name=options.name,
+        at_least=options.at_least,
+        memory=options.memory,
+    )
 
 
 def _bench(options: argparse.Namespace) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from ._refusals import FormatError
 from .model import Model, Outside, load
+
+if TYPE_CHECKING:
+    from .signatures import Trust
 
 
 class ReloadWarning(UserWarning):
@@ -32,6 +35,9 @@ class Reloading:
     is tried again until it can be read. Replace files by renaming, as `write` does: a file that is
     overwritten in place is refused until it is whole.
 
+    With `trust` a file needs a signature, and one of an older version than serves now changes
+    nothing; where model and signature are replaced one after the other, both are tried again.
+
     Attributes:
         model: the model that serves now.
         error: why the file as it is now is not served, or None.
@@ -45,16 +51,18 @@ class Reloading:
         outside: Outside = "warn",
         isa: str | None = None,
         period_s: float = 1.0,
+        trust: Trust | None = None,
     ) -> None:
         if not period_s > 0:
             raise ValueError(f"`period_s` must be positive, got {period_s}.")
         self._path, self._outside, self._isa, self._period_s = path, outside, isa, period_s
+        self._trust, self._version = trust, 0
         self._checking = threading.Lock()
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
-        self._reported: tuple[int, ...] | None = None
+        self._reported: tuple[tuple[int, ...] | None, str] | None = None
         self._seen = self._signature()
-        self.model: Model = load(path, outside=outside, isa=isa)
+        self.model: Model = self._load()
         self.error: Exception | None = None
         self.reloads = 0
 
@@ -71,8 +79,8 @@ class Reloading:
                 if signature == self._seen:
                     self.error = None
                     return False
-                model = load(self._path, outside=self._outside, isa=self._isa)
-            except (OSError, FormatError) as error:
+                model = self._load()
+            except (OSError, ValueError) as error:  # FormatError and SignatureError among them
                 self._report(error, signature)
                 return False
             # Taken before the file was read: a change meanwhile is seen by the next check.
@@ -102,15 +110,25 @@ class Reloading:
         while not self._closed.wait(self._period_s):
             self.check()
 
+    def _load(self) -> Model:
+        """The file as it is now; with `trust`, signed and no older than the one that serves."""
+        if self._trust is None:
+            return load(self._path, outside=self._outside, isa=self._isa)
+        least = max(self._version, self._trust.at_least)
+        content, said = replace(self._trust, at_least=least).admit(self._path)
+        model = load(content, outside=self._outside, isa=self._isa)
+        self._version = said.version
+        return model
+
     def _signature(self) -> tuple[int, ...]:
         """What changes when the file does, whether it was renamed or written to."""
         status = os.stat(self._path)
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def _report(self, error: Exception, signature: tuple[int, ...] | None) -> None:
-        """Keeps the error, and warns if this state of the file was not reported yet."""
-        known = self.error is not None and self._reported == signature
-        self.error, self._reported = error, signature
+        """Keeps the error, and warns if it was not reported yet for this state of the file."""
+        known = self.error is not None and self._reported == (signature, str(error))
+        self.error, self._reported = error, (signature, str(error))
         if not known:
             text = f"{error} The model from before it goes on serving."
             warnings.warn(text, ReloadWarning, stacklevel=3)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from ._parts import Target
 from ._rounding import float64_bound
 from ._text import aligned
 from .model import load
+
+if TYPE_CHECKING:
+    from .signatures import Trust
 
 Array = NDArray[np.float64]
 
@@ -86,6 +89,7 @@ def verify(
     *,
     latency: bool = True,
     latency_seconds: float = BUDGET_S,
+    trust: Trust | None = None,
 ) -> Verdict:
     """Replay the model's baseline on this device and compare with the limits in the file.
 
@@ -93,9 +97,12 @@ def verify(
         model: a path, the bytes of a file, or a loaded model.
         latency: whether to measure the latency targets.
         latency_seconds: longest time to spend on each target.
+        trust: whose signature the file (a path) has to have; without it nothing else is looked at.
     Returns:
         The verdict; a file that cannot be loaded raises (FormatError, OSError) instead.
     """
+    if trust is not None:
+        return _verify_signed(model, trust, latency, latency_seconds)
     if isinstance(model, (str, os.PathLike, bytes)):
         loaded: Evaluator = load(model, outside="count")
     else:
@@ -105,6 +112,24 @@ def verify(
     if latency:
         checks += [_latency_check(loaded, t, latency_seconds) for t in loaded.file.targets]
     return Verdict(digest=loaded.digest, checks=tuple(checks))
+
+
+def _verify_signed(
+    model: str | os.PathLike[str] | bytes | Evaluator, trust: Trust, latency: bool, seconds: float
+) -> Verdict:
+    """The verdict on the bytes that the signature covers, or on the signature alone."""
+    from .signatures import SignatureError
+
+    if not isinstance(model, (str, os.PathLike)):
+        raise ValueError("a signature stands beside a file: `verify` with `trust` needs a path")
+    try:
+        content, said = trust.admit(model)
+    except SignatureError as error:
+        return Verdict(digest="", checks=(Check(name="signature", passed=False, note=str(error)),))
+    verdict = verify(content, latency=latency, latency_seconds=seconds)
+    note = f"'{said.name}', version {said.version}, key {said.key[:16]}..."
+    signed = Check(name="signature", passed=True, note=note)
+    return Verdict(digest=verdict.digest, checks=(signed, *verdict.checks))
 
 
 def _integrity(model: Evaluator) -> Check:
