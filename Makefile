@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | training-bench | baselines | structure | suite | peers | slow | amalgamation | clean
+# make demo | test | lint | bench | training-bench | baselines | structure | suite | peers | slow | amalgamation | wheels | sbom | clean
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench training-bench baselines structure suite peers slow amalgamation clean install fuzz coverage mutation soak loading
+.PHONY: demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -79,6 +79,19 @@ loading: $(VENV)/.kdpinn
 # The C core as two files, build/amalgamation/kdpinn.h and kdpinn.c; needs nothing but Python.
 amalgamation:
 	$(PYTHON) runtime/tools/amalgamate.py build/amalgamation
+
+# Both distributions as wheels in dist/; the runtime's is installed once without compilers and used.
+wheels: $(VENV)/.created
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps -c constraints.txt -w dist ./runtime .
+	$(BIN)/python scripts/check_wheel.py dist/kdpinn_runtime-*.whl tests/runtime/kept/version1-tiny.kdp
+
+# What is installed here, with versions and licences: CycloneDX, dist/kdpinn.cdx.json.
+sbom: $(VENV)/.kdpinn
+	mkdir -p dist
+	$(PIP) cyclonedx-bom
+	$(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file dist/kdpinn.cdx.json
 
 install: $(VENV)/.kdpinn
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kdpinn import atomic
 from kdpinn_runtime import Trust
@@ -26,7 +28,7 @@ def sign_bundle(model: Path, key: Path) -> Path:
     """Signs a model as OpenSSF does (model-signing), beside it as `model.kdp.bundle`.
 
     For places that check all models in that one way:
-    `model_signing verify key MODEL --signature MODEL.bundle --public-key KEY.pub`.
+    `model_signing verify key MODEL --signature MODEL.bundle --public_key KEY.pub`.
 
     Args:
         key: a private key on an elliptic curve (PEM); this standard has no Ed25519.
@@ -35,15 +37,14 @@ def sign_bundle(model: Path, key: Path) -> Path:
     """
     if find_spec("model_signing") is None:
         raise ValueError("bundles need the package model-signing: pip install 'kdpinn[sign]'")
-    from model_signing import signing
-
+    signing: Any = import_module("model_signing.signing")
     bundle = Path(f"{model}.bundle")
     with tempfile.TemporaryDirectory(prefix="kdpinn-sign-") as folder:
         made = Path(folder) / "bundle"
         try:
             config = signing.Config().use_elliptic_key_signer(private_key=key)
             config.sign(model, made)
-        except (ValueError, TypeError) as error:
+        except (AttributeError, TypeError, ValueError) as error:  # the first for Ed25519
             raise ValueError(
                 f"{key} cannot sign a bundle: {error}. It has to be a key on an elliptic curve: "
                 "openssl ecparam -name prime256v1 -genkey -noout -out release-ec.key"

@@ -73,7 +73,7 @@ def test_a_bundle_is_one_that_openssf_checks(model, tmp_path):
     done = kdpinn("sign", model, "--key", tmp_path / "ec.key", "--bundle")
     assert done.exit_code == 0, done.output
     check = [sys.executable, "-m", "model_signing", "verify", "key", str(model)]
-    check += ["--signature", f"{model}.bundle", "--public-key", str(tmp_path / "ec.pub")]
+    check += ["--signature", f"{model}.bundle", "--public_key", str(tmp_path / "ec.pub")]
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
     content = bytearray(model.read_bytes())
     content[-1] ^= 1
