@@ -14,7 +14,10 @@ from .options import MAX_POINTS, FmuOptions
 
 GLUE = Path(__file__).parent / "c"
 BITS = {"f32": 32, "f64": 64}
-LEFT_OUT = ("reverse", "kernels_", "dispatch.c")  # training's side; what processor.c chooses
+CHOSEN = ("kernels_", "dispatch.c")
+"""What processor.c, and the flags of each instruction set, choose among."""
+FOREIGN = ("reverse", "assimilate", "small_systems", "fixed", "simd_wasm", "kdpinn_")
+"""Parts of the core that an FMU has no use for: training, assimilation, other devices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ class Sources:
 def sources_of(model: ModelFile, data: bytes, identity: Identity, options: FmuOptions) -> Sources:
     """The folder `sources`; data: the model file's bytes."""
     files = dict(_core_files(options.precision))
-    core = tuple(name for name in files if name.endswith(".c") and not name.startswith(LEFT_OUT))
+    core = tuple(name for name in files if name.endswith(".c") and not name.startswith(CHOSEN))
     files |= {
         "processor.c": _processor(options.precision).encode(),
         "config.h": _config(model, data, identity, options).encode(),
@@ -75,7 +78,7 @@ def _core_files(precision: str) -> Iterator[tuple[str, bytes]]:
     """The core without training's side and without the kernels of the other precision."""
     other = "f32" if precision == "f64" else "f64"
     for path in sorted(CORE.iterdir()):
-        foreign = path.stem.startswith(("reverse", "simd_wasm")) or path.stem.endswith(other)
+        foreign = path.stem.startswith(FOREIGN) or path.stem.endswith(other)
         if path.suffix in (".c", ".h", ".inc") and not foreign:
             yield path.name, path.read_bytes()
 
