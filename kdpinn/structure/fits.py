@@ -48,6 +48,8 @@ class PenalizedFit:
         n, m = samples.values.shape
         self.network, self.penalty = network, penalty
         self._none = np.zeros(0)
+        self._sizes = np.array([n_out * (n_in + 1) for n_out, n_in in network.shapes])
+        self._starts = np.cumsum(self._sizes) - self._sizes
         points = np.ascontiguousarray(samples.points)
         trainee = reverse.Network(
             sizes=network.sizes,
@@ -67,12 +69,12 @@ class PenalizedFit:
     def value_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         """J and its gradient (P,)."""
         value, gradient = self.misfit(theta)
-        for (n_out, n_in), start in _layers(self.network):
-            part = slice(start, start + n_out * (n_in + 1))
-            norm = float(theta[part].norm())
-            value += self.penalty * norm
-            gradient[part] += self.penalty / max(norm, 1e-300) * theta[part]
-        return value, gradient
+        # In numpy: for a few hundred numbers torch's calls would take twice as long as the misfit.
+        weights = theta.numpy()
+        norms = np.sqrt(np.add.reduceat(weights * weights, self._starts))
+        push = np.repeat(self.penalty / np.maximum(norms, 1e-300), self._sizes)
+        gradient.numpy()[:] += push * weights
+        return value + self.penalty * float(norms.sum()), gradient
 
     def misfit(self, theta: Tensor) -> tuple[float, Tensor]:
         """The mean square alone, and its gradient (P,)."""
@@ -151,12 +153,3 @@ def flat(layers: Sequence[tuple[Array, Array]]) -> Tensor:
 def unpacked(network: MLP, theta: Tensor) -> list[tuple[Array, Array]]:
     """Copies of the layers as numpy arrays, W (n_out, n_in) and b (n_out,)."""
     return [(w.numpy().copy(), b.numpy().copy()) for w, b in network.unpack(theta)]
-
-
-def _layers(network: MLP) -> list[tuple[tuple[int, int], int]]:
-    """Shape of each weight, and where its layer starts in theta."""
-    starts, start = [], 0
-    for shape in network.shapes:
-        starts.append((shape, start))
-        start += shape[0] * (shape[1] + 1)
-    return starts
