@@ -175,12 +175,21 @@ RECIPES = {
 }
 
 # From random weights the flow at Re 400 is long in finding its vortex.
+NEIGHBORS = ({"nu": 1 / 100}, {"nu": 1 / 200})
 FROM_NEIGHBORS = {
-    name: replace(
-        recipe,
-        training=replace(recipe.training, curriculum=({"nu": 1 / 100}, {"nu": 1 / 200})),
-    )
-    for name, recipe in RECIPES.items()
+    "quick": replace(
+        RECIPES["quick"], training=replace(RECIPES["quick"].training, curriculum=NEIGHBORS)
+    ),
+    "best": replace(
+        RECIPES["best"],
+        training=replace(
+            RECIPES["best"].training,
+            curriculum=NEIGHBORS,
+            curriculum_iterations=800,
+            iterations=5000,
+            last_iterations=2000,
+        ),
+    ),
 }
 
 CAVITY = cavity(100, "cavity", RECIPES)
