@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from kdpinn_export.exporting import export, request_of
@@ -105,10 +106,12 @@ def table(rows: Sequence[Row]) -> Table:
         for check in row.checks:
             figures = [_figure(check.measured, check.unit), _figure(check.limit, check.unit)]
             verdict = words[row.passed] if check.passed is not None else "skipped"
-            table.add_row(*start, check.name, *figures, f"{verdict}: {check.note}".rstrip(": "))
+            table.add_row(
+                *start, check.name, *figures, escape(f"{verdict}: {check.note}".rstrip(": "))
+            )
             start = ["", "", ""]
         if not row.checks:
-            table.add_row(*start, "", "", "", f"{words[row.passed]}: {row.note}")
+            table.add_row(*start, "", "", "", escape(f"{words[row.passed]}: {row.note}"))
     return table
 
 
@@ -117,7 +120,10 @@ def listing() -> Table:
     table = Table("target", "writes", "weights", "here", box=None)
     for target in known().values():
         table.add_row(
-            target.name, target.summary, " ".join(target.precisions), target.missing() or "yes"
+            target.name,
+            target.summary,
+            " ".join(target.precisions),
+            escape(target.missing()) or "yes",
         )
     return table
 

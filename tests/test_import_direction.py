@@ -21,8 +21,8 @@ TOP = {FOLDERS["kdpinn"] / "commands" / "studies.py", FOLDERS["kdpinn"] / "pipel
 WITH_TORCH = {"kdpinn", "kdpinn_bench"}
 # Third-party packages that one file of the runtime imports when it is asked to.
 OPTIONAL = {"signatures.py": {"cryptography"}}
-# Export targets whose format can only be written through torch, as paths below kdpinn_export.
-TORCH_TARGETS = {"tensorrt.py"}
+# Export targets and engines of GPUs, which need torch for memory or for the format itself.
+TORCH_TARGETS = {"tensorrt.py", "torch_tensorrt.py", "cuda.py"}
 
 
 def imported(source: str) -> Iterator[tuple[int, str]]:

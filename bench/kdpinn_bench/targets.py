@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from kdpinn.atomic import write_text
@@ -147,7 +148,7 @@ def table_of(rows: Sequence[Row]) -> Table:
             size,
             error,
             row.cost,
-            row.verdict,
+            escape(row.verdict),
         )
     return table
 

@@ -66,17 +66,23 @@ class KnownAnswers:
 
 
 def known_answers(
-    model: ModelFile, *, derivatives: bool = False, count: int = COUNT, copies: int | None = None
+    model: ModelFile,
+    *,
+    derivatives: bool = False,
+    count: int = COUNT,
+    copies: int | None = None,
+    dtype: type[np.float16] | type[np.float32] = np.float32,
 ) -> KnownAnswers:
     """`count` of the model's baseline points, evenly picked, and what the model says there.
 
-    copies: of a tied network, for engines that evaluate it as such (the default); else 1.
+    copies: of a tied network, for engines that evaluate it as such (the default); else 1. dtype:
+    in which the engine computes.
     """
     points = default_points(model)
     points = points[np.linspace(0, len(points) - 1, min(count, len(points))).astype(int)]
     if copies is None:
         copies = 1 if model.symmetry is None else model.symmetry.order
-    bounded = bounded_outputs(model, points, np.float32, copies)
+    bounded = bounded_outputs(model, points, dtype, copies)
     if not derivatives:
         bounded = {v.name: bounded[v.name] for v in model.outputs}
     return KnownAnswers(

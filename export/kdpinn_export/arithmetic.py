@@ -135,7 +135,11 @@ class RunningError:
     terms of any of the layer's inputs meet in a sum.
     """
 
-    def __init__(self, dtype: type[np.float32] | type[np.float64], copies: int = 1) -> None:
+    def __init__(
+        self,
+        dtype: type[np.float16] | type[np.float32] | type[np.float64],
+        copies: int = 1,
+    ) -> None:
         self.dtype, self.copies = dtype, copies
         self.u = float(np.finfo(dtype).eps + np.finfo(np.float64).eps) / 2
 

@@ -40,7 +40,7 @@ class Deviation:
 def bounded_outputs(
     model: ModelFile,
     points: Array,
-    dtype: type[np.float32] | type[np.float64],
+    dtype: type[np.float16] | type[np.float32] | type[np.float64],
     copies: int = 1,
 ) -> dict[str, Bounded]:
     """Every value and derivative in float64, beside a bound of the error of a `dtype` engine.
