@@ -1,4 +1,5 @@
 # make demo | test | lint | bench | training-bench | baselines | structure | suite | peers | slow | amalgamation | wheels | sbom | clean
+# make targets [RUNS=runs/suite] | mcu [MODEL=...]: exports of finished runs
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -8,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
+.PHONY: targets mcu demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
 
 demo: $(VENV)/.kdpinn
 	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
@@ -37,6 +38,16 @@ bench: $(VENV)/.bench
 # Every shipped problem with the largest budgets, and a page that compares them; hours.
 suite: $(VENV)/.bench
 	$(BIN)/kdpinn run all --preset best --out runs/suite --resume
+
+# Every student of a folder of runs on every target: bytes, error, latency or instructions, verdict.
+RUNS := runs/suite
+targets: $(VENV)/.bench
+	$(BIN)/python -m kdpinn_bench.targets $(RUNS) --store
+
+# Flash, memory and instructions on emulated microcontrollers; needs gcc-arm-none-eabi, qemu-system-arm.
+MODEL := runs/burgers-quick/student.kdp
+mcu: $(VENV)/.kdpinn
+	$(BIN)/python -m kdpinn_bench.targets --mcu $(MODEL)
 
 # Training steps, and seconds to an accuracy, beside DeepXDE and PINA; a quarter of an hour.
 training-bench: $(VENV)/.bench

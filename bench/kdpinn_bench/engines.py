@@ -19,6 +19,7 @@ from kdpinn_bench.torch_model import nested_call, torch_call
 from kdpinn_bench.truth import FloatArray, Points
 from kdpinn_export import to_bytes, to_onnx
 from kdpinn_export.check import open_session
+from kdpinn_export.engines.cuda import ENGINE as CUDA
 from kdpinn_export.onnx_graph import INPUT, output_names
 from kdpinn_runtime import _core
 from kdpinn_runtime.format import ModelFile, pack
@@ -220,9 +221,26 @@ class TorchAutograd:
         return best_chunked(len(x), lambda size: nested_call(model, x, size))
 
 
+@dataclass(frozen=True)
+class CudaFused:
+    """Our kernel on a GPU, the whole network in one launch; the points go there and back."""
+
+    name: str = "cuda"
+
+    def missing(self) -> str:
+        """A GPU, and a model without functions of the coordinates."""
+        return CUDA.missing()
+
+    def prepare(self, model: ModelFile, x: Points) -> Prepared:
+        """Compile; the transfers of x and of the values are part of every call."""
+        channels = CUDA.open(model, pack(model)).channels
+        call = partial(channels, x, False)
+        return Prepared(call, lambda: channels(x, False)[0], "transfers included")
+
+
 def default_engines(compile_too: bool = False) -> tuple[Engine, ...]:
     """Ours first, then the rivals that are installed; torch.compile only if asked for."""
-    every: list[Engine] = [Native(), OnnxRuntime(), OpenVino(), TorchEager()]
+    every: list[Engine] = [Native(), OnnxRuntime(), OpenVino(), TorchEager(), CudaFused()]
     if compile_too:
         every.append(TorchCompile())
     return present(every)
