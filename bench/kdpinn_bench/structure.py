@@ -123,7 +123,7 @@ def _of_control(control: Control) -> Case:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True).print(text, markup=False, highlight=False)
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def row_of(case: Case) -> dict[str, Any]:
