@@ -49,6 +49,8 @@ def test_wrong_use_is_said_in_a_line(model, tmp_path):
     assert (done.exit_code, "need --require-signature" in done.output) == (2, True)
     done = kdpinn("sign", model, "--key", tmp_path / "none.key")
     assert (done.exit_code, "does not exist" in done.output) == (2, True)
+    done = kdpinn("verify", model, "--engine", "c", "--require-signature", tmp_path / "a.pub")
+    assert (done.exit_code, "engine native alone" in done.output) == (2, True)
     assert kdpinn("keygen", tmp_path / "a").exit_code == 0
     assert kdpinn("keygen", tmp_path / "a").exit_code == 2
 
