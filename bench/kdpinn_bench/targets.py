@@ -24,9 +24,11 @@ from rich.table import Table
 from kdpinn.atomic import write_text
 from kdpinn_bench.baselines import FOLDER
 from kdpinn_export.boards import BOARDS, HOSTS, run_hosted
+from kdpinn_export.check import default_points
 from kdpinn_export.exporting import export, request_of
 from kdpinn_export.target import Refused, Request, Target
 from kdpinn_export.targets import known
+from kdpinn_export.taylor import evaluate
 from kdpinn_runtime import Check
 
 PRECISIONS = ("f32", "i8")
@@ -58,7 +60,7 @@ def rows_of(path: Path, targets: Sequence[Target], scratch: Path) -> Iterator[Ro
     """The rows of one student, target by target."""
     for target in targets:
         for precision in PRECISIONS:
-            request = request_of(path, precision)
+            request, moved = _request(path, precision)
             about: dict[str, Any] = {
                 "student": _called(path, request),
                 "parameters": request.model.weight_count,
@@ -81,7 +83,23 @@ def rows_of(path: Path, targets: Sequence[Target], scratch: Path) -> Iterator[Ro
                 continue
             folder = scratch / done.label
             cost = _cost(target, folder, request, done.checks)
-            yield Row(**about, size=done.size, error=_error(done.checks), cost=cost, verdict="pass")
+            yield Row(
+                **about, size=done.size, error=_error(done.checks, moved), cost=cost, verdict="pass"
+            )
+
+
+def _request(path: Path, precision: str) -> tuple[Request, float]:
+    """The file quantized with a refit if it lies beside the student, and what that moved.
+
+    `kdpinn quantize student.kdp --precision i8` writes student-i8.kdp.
+    """
+    narrow = path.with_name(f"{path.stem}-{precision}.kdp")
+    if not narrow.exists():
+        return request_of(path, precision), 0.0
+    request, wide = request_of(narrow, precision), request_of(path).model
+    points = default_points(wide)
+    difference = evaluate(request.model, points).value - evaluate(wide, points).value
+    return request, float(np.abs(difference).max())
 
 
 def _called(path: Path, request: Request) -> str:
@@ -96,11 +114,11 @@ def _why(refused: Refused) -> str:
     return "; ".join(f"{c.name} {c.measured:.2g}, permitted {c.limit:.2g}" for c in failed)
 
 
-def _error(checks: Sequence[Check]) -> float | None:
-    """The rounding of the weights and the largest error of the engines on top of it."""
+def _error(checks: Sequence[Check], moved: float = 0.0) -> float | None:
+    """What fewer bits moved, and the largest error of the engines on top of it."""
     weights = [c.detail["error"] for c in checks if "weights" in c.name and "error" in c.detail]
     engines = [c.detail["error"] for c in checks if "weights" not in c.name and "error" in c.detail]
-    return sum(weights) + max(engines, default=0.0) if weights or engines else None
+    return moved + sum(weights) + max(engines, default=0.0) if weights or engines else None
 
 
 def _cost(target: Target, folder: Path, request: Request, checks: Sequence[Check]) -> str:
@@ -119,7 +137,7 @@ def _cost(target: Target, folder: Path, request: Request, checks: Sequence[Check
 
 def _onnx_time(path: Path, request: Request) -> float:
     """Median seconds of one call for one point in onnxruntime."""
-    from kdpinn_export.check import default_points, open_session
+    from kdpinn_export.check import open_session
     from kdpinn_export.onnx_graph import INPUT
 
     session = open_session(path.read_bytes())

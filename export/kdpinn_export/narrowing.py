@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from kdpinn_runtime import Check
-from kdpinn_runtime.format import INTEGER_BITS, Layer, ModelFile
+from kdpinn_runtime.format import ModelFile
 
 from .arithmetic import Array, Bounded, RunningError
 from .check import default_points
+from .grids import post_training
 from .maps import Jets, features_of, impose
 from .target import Precision, Request
 from .taylor import evaluate
@@ -21,39 +22,20 @@ F16_MOST = float(np.finfo(np.float16).max)
 def narrowed(model: ModelFile, precision: Precision) -> ModelFile:
     """The model stored in `precision`: as it is if it is, else every weight rounded to nearest.
 
-    A scale is then the largest weight of its row by the largest code; of tied layers the free part
-    is rounded, so that the symmetry stays exact. Biases become float32. "f32" leaves any model as
-    it is. Raises ValueError for a weight beyond f16.
+    "f32" leaves any model as it is. Raises ValueError for a weight beyond f16.
     """
     if precision == "f32" or set(model.precisions) == {precision}:
         return model
-    free = tuple(_narrow(layer, precision) for layer in model.stored_layers)
-    return replace(model, layers=free if model.symmetry is None else model.symmetry.expand(free))
+    largest = max(float(np.abs(layer.weight).max()) for layer in model.layers)
+    if precision == "f16" and largest > F16_MOST:
+        raise ValueError(f"a weight of {largest:.4g} is beyond f16 ({F16_MOST:g}): use f32 or i16")
+    return replace(model, layers=post_training(model, [precision] * len(model.layers)))
 
 
 def widened(model: ModelFile) -> ModelFile:
     """The same numbers, stored in the type in which they are evaluated."""
     layers = [replace(layer, precision="", scale=None) for layer in model.layers]
     return replace(model, layers=tuple(layers))
-
-
-def _narrow(layer: Layer, precision: Precision) -> Layer:
-    bias = layer.bias.astype(np.float32)
-    wide = layer.weight.astype(np.float64)
-    if precision == "f16":
-        largest = float(np.abs(wide).max())
-        if largest > F16_MOST:
-            raise ValueError(
-                f"a weight of {largest:.4g} is beyond f16 ({F16_MOST:g}): use f32 or i16"
-            )
-        half = wide.astype(np.float16).astype(np.float32)
-        return replace(layer, weight=half, bias=bias, precision=precision, scale=None)
-    most = 2 ** (INTEGER_BITS[precision] - 1) - 1
-    rows = np.maximum(np.abs(wide).max(axis=1), np.finfo(np.float32).tiny * 2.0 * most)
-    scale = (rows / most).astype(np.float32)
-    codes = np.clip(np.rint(wide / scale.astype(np.float64)[:, None]), -most, most)
-    weight = (codes * scale.astype(np.float64)[:, None]).astype(np.float32)
-    return replace(layer, weight=weight, bias=bias, precision=precision, scale=scale)
 
 
 def narrowing_checks(request: Request) -> list[Check]:

@@ -202,9 +202,11 @@ def test_narrowing_is_the_nearest_and_stays_within_its_bound(precision):
             assert np.abs(other.weight - layer.weight).max() <= 2**-11 * np.abs(layer.weight).max()
             continue
         codes, scale = other.codes, other.scale
-        assert np.abs(codes).max() == 2 ** (int(precision[1:]) - 1) - 1
+        most = 2 ** (int(precision[1:]) - 1) - 1
+        assert np.abs(codes).max() == most
         half = scale[:, None] * (0.5 + 1e-6)
-        assert np.all(np.abs(other.weight - layer.weight) <= half)
+        near = np.abs(other.weight - layer.weight) <= half
+        assert np.all(near | (np.abs(codes) == most))  # a large weight may be clipped
         assert other.precision == precision
     answers = known_answers(narrow)
     bound = narrowing_bound(file, narrow, answers.points)
