@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from kdpinn.problems import Problem, Samples
 from kdpinn.structure.fits import Array
@@ -61,12 +62,13 @@ def _error(problem: Problem, teacher: Teacher, subject: Subject) -> Array:
     """Relative L2 error of each field, on the very grid on which asymmetries are measured.
 
     There a symmetry of the truth bounds the teacher's asymmetry by twice its error exactly, even
-    where the error sits in a thin layer.
+    where the error sits in a thin layer. A table of samples stands in with the sample nearest to
+    each point of the grid.
     """
-    if isinstance(problem.reference, Samples):
-        points = problem.evaluation_points()
-    else:
-        points = subject.physical(subject.grid())
+    points = subject.physical(subject.grid())
+    if isinstance(problem.reference, Samples):  # its points are denser here than there
+        known, scale = problem.evaluation_points(), subject.domain.scale
+        points = known[cKDTree(known * scale).query(points * scale)[1]]
     truth = problem.reference_at(points)
     size = np.linalg.norm(truth, axis=0)
     return np.asarray(
