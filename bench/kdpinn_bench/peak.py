@@ -30,11 +30,12 @@ def operations(model: ModelFile, points: int, *, derivatives: bool = False) -> i
     """Useful floating-point operations: 2 for each multiply-add of the layers, bends not counted.
 
     With derivatives, every layer but the first works on all channels; the first one's derivatives
-    are its weights. Hidden layers that a group of order n ties need an nth of their products.
+    are its weights. Hidden layers that a group of order n = 2^k ties need an nth of their products.
     """
     widths = [len(model.input_shift), *(len(layer.bias) for layer in model.layers)]
     first, *hidden, last = (n_in * n_out for n_in, n_out in pairwise(widths))
-    order = model.symmetry.order if model.symmetry is not None else 1
+    symmetry = model.symmetry
+    order = symmetry.order if symmetry is not None and symmetry.doubling else 1
     channels = 1 + len(model.inputs) + len(model.pairs) if derivatives else 1
     return 2 * points * (first + channels * (sum(hidden) // order + last))
 

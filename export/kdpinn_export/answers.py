@@ -81,7 +81,8 @@ def known_answers(
     points = default_points(model)
     points = points[np.linspace(0, len(points) - 1, min(count, len(points))).astype(int)]
     if copies is None:
-        copies = 1 if model.symmetry is None else model.symmetry.order
+        symmetry = model.symmetry
+        copies = symmetry.order if symmetry is not None and symmetry.doubling else 1
     bounded = bounded_outputs(model, points, dtype, copies)
     if not derivatives:
         bounded = {v.name: bounded[v.name] for v in model.outputs}

@@ -62,14 +62,21 @@ static inline const uint8_t *kd_record(const kd_model *model, int kind, uint32_t
 void kd_file_digest(const uint8_t *bytes, size_t size, uint8_t digest[32]);
 
 /* The symmetry of a network whose layers are tied, as a file stores it: element g of the group takes
- * input i from input source[g][i], its sign changed if bit i of negative[g] is set; output j changes
- * its sign if g and character[j] have an odd number of bits in common. A network without a symmetry
- * has the group of order 1. docs/derivations/walsh_hadamard.md. */
+ * input i of the network from its input source[g][i], its sign changed if bit i of negative[g] is set;
+ * output j changes its sign if bit j of odd[g] is set. A network without a symmetry has the group of
+ * order 1.
+ *
+ * Where generators undo themselves and may change places, bit b of g says whether generator b is in it,
+ * output j changes its sign if g and character[j] have an odd number of bits in common, and the layers
+ * are evaluated in the Walsh-Hadamard basis (docs/derivations/walsh_hadamard.md). The layers of any
+ * other group are written out when a plan is made: block[g][h] is the number of g h^-1
+ * (docs/derivations/regular_representation.md). */
 typedef struct {
-    uint32_t order;
+    uint32_t order, written_out;
     uint8_t source[KD_MAX_ORDER][KD_MAX_INPUTS];
-    uint16_t negative[KD_MAX_ORDER];
+    uint16_t negative[KD_MAX_ORDER], odd[KD_MAX_ORDER];
     uint8_t character[KD_MAX_OUTPUTS];
+    uint8_t block[KD_MAX_ORDER][KD_MAX_ORDER];
 } kd_symmetry;
 kd_symmetry kd_read_symmetry(const kd_model *model);
 kd_status kd_check_symmetry(const kd_model *model);
@@ -121,8 +128,14 @@ double kd_element(const kd_tensor *t, size_t k);
 typedef struct {
     uint32_t n_in, n_out, activation, copies, sets;
     kd_tensor weight, bias;
+    uint32_t first, last;
+    const kd_symmetry *group; /* that writes the layer out, or NULL */
 } kd_stored_layer;
-kd_stored_layer kd_stored(const kd_model *model, uint32_t l);
+kd_stored_layer kd_stored(const kd_model *model, const kd_symmetry *symmetry, uint32_t l);
+/* The same layer as it is evaluated: as stored, or written out by its group. */
+kd_stored_layer kd_evaluated(const kd_model *model, const kd_symmetry *symmetry, uint32_t l);
+double kd_weight(const kd_stored_layer *layer, uint32_t o, uint32_t column);
+double kd_bias(const kd_stored_layer *layer, uint32_t o);
 
 /* A table of the baseline, f64 as stored: row-major (rows, cols). data is NULL if the file has none. */
 typedef struct {

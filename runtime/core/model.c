@@ -267,7 +267,7 @@ static kd_status check_layers(const kd_model *m) {
         w = get_tensor(m, weight), b = get_tensor(m, bias);
         if (l == 0) type = b.type;
         if (!types_fit(type, &w, &b)) return KD_LAYER;
-        layer = kd_stored(m, l);
+        layer = kd_stored(m, &symmetry, l);
         if (w.rows != layer.n_out || w.cols != layer.sets * layer.n_in) return KD_LAYER;
         if (b.rows != layer.n_out || b.cols != 1) return KD_LAYER;
         if (last && n_out == m->count[KD_REC_OUTPUT] && !free_of_bias(&symmetry, &b)) return KD_SYMMETRY;
@@ -278,13 +278,13 @@ static kd_status check_layers(const kd_model *m) {
     return next == m->count[KD_REC_TENSOR] ? KD_OK : KD_LAYER;
 }
 
-kd_stored_layer kd_stored(const kd_model *m, uint32_t l) {
+kd_stored_layer kd_stored(const kd_model *m, const kd_symmetry *symmetry, uint32_t l) {
     const uint8_t *record = kd_record(m, KD_REC_DENSE, l);
     const kd_tensor w = get_tensor(m, kd_u32(record + 20)), b = get_tensor(m, kd_u32(record + 24));
-    const uint32_t order = m->count[KD_REC_SYMMETRY] ? 1u << kd_u32(kd_record(m, KD_REC_SYMMETRY, 0) + 8) : 1;
-    const uint32_t fed = l == 0 ? 1 : order, copies = l + 1 == m->count[KD_REC_DENSE] ? 1 : order;
+    const uint32_t first = l == 0, last = l + 1 == m->count[KD_REC_DENSE];
+    const uint32_t fed = first ? 1 : symmetry->order, copies = last ? 1 : symmetry->order;
     const kd_stored_layer layer = {kd_u32(record + 12) / fed, kd_u32(record + 16) / copies, kd_u32(record + 8), copies,
-                                   fed < copies ? fed : copies, w, b};
+                                   fed < copies ? fed : copies, w, b, first, last, NULL};
     return layer;
 }
 
@@ -439,9 +439,10 @@ kd_status kd_input(const kd_model *m, uint32_t i, kd_variable *out) { return var
 kd_status kd_output(const kd_model *m, uint32_t i, kd_variable *out) { return variable(m, KD_REC_OUTPUT, i, out); }
 
 uint32_t kd_parameter_count(const kd_model *m) {
+    const kd_symmetry symmetry = kd_read_symmetry(m);
     uint32_t l, sum = 0;
     for (l = 0; l < m->count[KD_REC_DENSE]; ++l) {
-        const kd_stored_layer layer = kd_stored(m, l);
+        const kd_stored_layer layer = kd_stored(m, &symmetry, l);
         sum += (layer.sets * layer.n_in + 1) * layer.n_out;
     }
     return sum;

@@ -1,6 +1,48 @@
 /* Packs a model's weights for one precision and instruction set. */
 #include "internal.h"
 
+/* ---- the weights as they are evaluated ---- */
+
+kd_stored_layer kd_evaluated(const kd_model *m, const kd_symmetry *symmetry, uint32_t l) {
+    kd_stored_layer layer = kd_stored(m, symmetry, l);
+    if (!symmetry->written_out) return layer;
+    layer.n_in *= layer.first ? 1 : symmetry->order, layer.n_out *= layer.copies;
+    layer.copies = layer.sets = 1, layer.group = symmetry;
+    return layer;
+}
+
+/* Weight (o, column) of a layer that its group writes out; docs/format.md has the rows. */
+static double written_out(const kd_stored_layer *layer, uint32_t o, uint32_t column) {
+    const kd_symmetry *const s = layer->group;
+    const uint32_t n_in = layer->n_in / s->order, n_out = layer->n_out / s->order; /* of a copy */
+    uint32_t g, h, i = 0;
+    double a;
+    if (layer->last) {
+        a = kd_element(&layer->weight, (size_t)o * n_in + column % n_in);
+        return s->odd[column / n_in] >> o & 1u ? -a : a;
+    }
+    g = o / n_out;
+    if (!layer->first) {
+        h = column / n_in;
+        return kd_element(&layer->weight, (size_t)(o % n_out) * layer->n_in + s->block[g][h] * n_in + column % n_in);
+    }
+    while (s->source[g][i] != column) ++i;
+    a = kd_element(&layer->weight, (size_t)(o % n_out) * layer->n_in + i);
+    return s->negative[g] >> i & 1u ? -a : a;
+}
+
+double kd_weight(const kd_stored_layer *layer, uint32_t o, uint32_t column) {
+    if (layer->group != NULL) return written_out(layer, o, column);
+    return kd_element(&layer->weight, (size_t)o * layer->sets * layer->n_in + column);
+}
+
+double kd_bias(const kd_stored_layer *layer, uint32_t o) {
+    const uint32_t copied = layer->group != NULL && !layer->last;
+    return kd_element(&layer->bias, copied ? o % (layer->n_out / layer->group->order) : o);
+}
+
+/* ---- packing ---- */
+
 static void put(void *to, kd_precision precision, size_t k, double value) {
     if (precision == KD_F64) ((double *)to)[k] = value;
     else ((float *)to)[k] = (float)value;
@@ -21,10 +63,11 @@ static size_t maps_size(const kd_model *model) {
 }
 
 size_t kd_plan_size(const kd_model *model, kd_precision precision) {
+    const kd_symmetry symmetry = kd_read_symmetry(model);
     size_t size = aligned(sizeof(kd_plan)) + maps_size(model);
     uint32_t l;
     for (l = 0; l < model->count[KD_REC_DENSE]; ++l) {
-        const kd_stored_layer layer = kd_stored(model, l);
+        const kd_stored_layer layer = kd_evaluated(model, &symmetry, l);
         size += aligned((size_t)layer.sets * layer.n_out * layer.n_in * item_size(precision));
         size += layer.sets * (layer.n_in + 1) * padded_out(&layer, precision) * item_size(precision);
     }
@@ -37,7 +80,7 @@ static double weight_of(const kd_stored_layer *from, uint32_t set, uint32_t o, u
     double sum = 0;
     uint32_t d;
     for (d = 0; d < from->sets; ++d) {
-        const double a = kd_element(&from->weight, ((size_t)o * from->sets + d) * from->n_in + i);
+        const double a = kd_weight(from, o, d * from->n_in + i);
         sum += kd_odd(set & d) ? -a : a;
     }
     return sum / from->sets;
@@ -65,15 +108,15 @@ static void pack_single(const kd_stored_layer *from, uint32_t set, uint32_t padd
         const int real = o < from->n_out;
         for (i = 0; i < from->n_in; ++i)
             put(weight, precision, begin + (size_t)i * padded + o, real ? weight_of(from, set, o, i) : 0);
-        put(bias, precision, (size_t)set * padded + o, real && set == 0 ? kd_element(&from->bias, o) : 0);
+        put(bias, precision, (size_t)set * padded + o, real && set == 0 ? kd_bias(from, o) : 0);
     }
 }
 
 static uint32_t wider(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* Packs layer l at `at`; returns where the next one goes. */
-static uint8_t *plan_layer(kd_plan *plan, const kd_model *model, uint32_t l, uint8_t *at) {
-    const kd_stored_layer from = kd_stored(model, l);
+static uint8_t *plan_layer(kd_plan *plan, const kd_model *model, const kd_symmetry *symmetry, uint32_t l, uint8_t *at) {
+    const kd_stored_layer from = kd_evaluated(model, symmetry, l);
     const uint32_t padded = kd_padded(from.n_out, plan->kernels->lanes), tied = plan->symmetry.order > 1;
     const size_t item = item_size(plan->precision), room = padded_out(&from, plan->precision) * item;
     kd_layer *layer = &plan->layer[l];
@@ -153,6 +196,7 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
                        void *memory) {
     kd_plan *plan = (kd_plan *)memory;
     const kd_isa *isa = kd_find_isa(isa_name);
+    kd_symmetry symmetry;
     uint8_t *next;
     uint32_t l;
     if (out == NULL || model == NULL || memory == NULL) return KD_ARGUMENT;
@@ -165,11 +209,13 @@ kd_status kd_plan_init(kd_plan **out, const kd_model *model, kd_precision precis
     plan->precision = precision;
     plan->inputs = kd_input_count(model), plan->outputs = kd_output_count(model);
     plan->layers = model->count[KD_REC_DENSE];
-    plan->symmetry = kd_read_symmetry(model);
+    symmetry = kd_read_symmetry(model);
+    plan->symmetry = symmetry;
+    if (symmetry.written_out) plan->symmetry.order = 1; /* then there is nothing tied to evaluate */
     read_scaling(plan, model);
     next = read_maps(plan, model, (uint8_t *)memory + aligned(sizeof(kd_plan)));
     plan->width = plan->span = plan->symmetry.order * plan->fed;
-    for (l = 0; l < plan->layers; ++l) next = plan_layer(plan, model, l, next);
+    for (l = 0; l < plan->layers; ++l) next = plan_layer(plan, model, &symmetry, l, next);
     *out = plan;
     return KD_OK;
 }

@@ -70,9 +70,9 @@ static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, repla
     const double repeated = fed_copies / layer->sets;
     uint32_t o, i;
     for (o = 0; o < layer->n_out; ++o) {
-        double size = kd_magnitude(kd_element(&layer->bias, o)), error = 0;
+        double size = kd_magnitude(kd_bias(layer, o)), error = 0;
         for (i = 0; i < columns; ++i) {
-            const double w = repeated * kd_magnitude(kd_element(&layer->weight, (size_t)o * columns + i));
+            const double w = repeated * kd_magnitude(kd_weight(layer, o, i));
             size += w * a->fed[i % layer->n_in], error += w * a->fed_error[i % layer->n_in];
         }
         error += accumulated(fed_copies * layer->n_in + 4) * layer->sets * size;
@@ -110,16 +110,25 @@ static void bound_features(const kd_plan *plan, replay *a) {
     }
 }
 
-/* An input of any copy: the largest of those that the symmetry puts in its place. */
 static void bound_inputs(const kd_plan *plan, replay *a) {
-    uint32_t i, g;
+    uint32_t i;
     for (i = 0; i < plan->inputs; ++i) {
-        a->fed[i] = 0;
-        for (g = 0; g < plan->symmetry.order; ++g)
-            a->fed[i] = larger(a->fed[i], kd_range_size(&a->coordinate[plan->symmetry.source[g][i]]));
-        a->fed[i] = (a->fed[i] + kd_magnitude(plan->input[i].shift)) * kd_magnitude(plan->input[i].scale);
+        a->fed[i] = (kd_range_size(&a->coordinate[i]) + kd_magnitude(plan->input[i].shift)) * kd_magnitude(plan->input[i].scale);
         a->fed_error[i] = accumulated(3) * a->fed[i];
     }
+}
+
+/* An input of any copy: the largest of those that the symmetry puts in its place. */
+static void bound_copies(const kd_plan *plan, replay *a) {
+    double size[KD_MAX_INPUTS], error[KD_MAX_INPUTS];
+    uint32_t i, g;
+    if (plan->symmetry.order == 1) return; /* there may be more features than inputs of a symmetry */
+    for (i = 0; i < plan->fed; ++i) size[i] = a->fed[i], error[i] = a->fed_error[i];
+    for (i = 0; i < plan->fed; ++i)
+        for (g = 0; g < plan->symmetry.order; ++g) {
+            a->fed[i] = larger(a->fed[i], size[plan->symmetry.source[g][i]]);
+            a->fed_error[i] = larger(a->fed_error[i], error[plan->symmetry.source[g][i]]);
+        }
 }
 
 /* Of base + factor u, from the size and the error of u. */
@@ -135,13 +144,15 @@ static double imposed_error(const kd_plan *plan, uint32_t output, double size, d
  * section 3.5): s = W z + b errs by |W| e + gamma_{n+4} (|W| |z| + |b|); both evaluations err, hence
  * the factor 2. kdpinn_runtime/_rounding.py has the same bound. */
 static double rounding_bound(const kd_plan *plan, const kd_model *model, const kd_table *points, replay *a) {
+    const kd_symmetry symmetry = kd_read_symmetry(model);
     double bound = 0;
     uint32_t i, l;
     bound_coordinates(plan, points, a);
     if (plan->features.count > 0) bound_features(plan, a);
     else bound_inputs(plan, a);
+    bound_copies(plan, a);
     for (l = 0; l < plan->layers; ++l) {
-        const kd_stored_layer layer = kd_stored(model, l);
+        const kd_stored_layer layer = kd_evaluated(model, &symmetry, l);
         bound_layer(&layer, l == 0 ? 1 : plan->symmetry.order, a);
     }
     if (plan->exact.count > 0) kd_bound_program(&plan->exact, a->coordinate, a->ranges);
@@ -258,12 +269,13 @@ static kd_status run_replay(const kd_plan *plan, const kd_model *model, replay *
 
 /* True if the plan was made from this model, as far as shapes can tell. */
 static int made_from(const kd_plan *plan, const kd_model *model) {
+    const kd_symmetry symmetry = kd_read_symmetry(model);
     uint32_t l;
     if (plan->layers != model->count[KD_REC_DENSE] || plan->inputs != kd_input_count(model)) return 0;
     if (plan->features.count != model->count[KD_REC_FEATURE] || plan->exact.count != model->count[KD_REC_EXACT])
         return 0;
     for (l = 0; l < plan->layers; ++l) {
-        const kd_stored_layer layer = kd_stored(model, l);
+        const kd_stored_layer layer = kd_evaluated(model, &symmetry, l);
         if (plan->layer[l].n_in != layer.n_in || plan->layer[l].n_out != layer.n_out) return 0;
         if (plan->layer[l].copies != layer.copies) return 0;
     }

@@ -49,16 +49,26 @@ def _factor(file: ModelFile, factor: Factor) -> str:
 
 
 def symmetry_text(file: ModelFile, generator: Generator) -> str:
-    """What a generator says of the outputs, e.g. u(-x, t) = -u(x, t)."""
+    """What a generator says of the outputs, e.g. u(-x, t) = -u(x, t).
+
+    With features or exact conditions it is said of the network alone, on its own inputs.
+    """
+    own = file.features is not None or file.exact is not None
     names, moved = [v.name for v in file.inputs], []
+    if file.features is not None:
+        names = [f"f{k}" for k in range(len(file.input_shift))]
     for sign, source in zip(generator.signs, generator.order, strict=True):
         middle = 2 * file.input_shift[source]
         reflected = f"{middle:g} - {names[source]}" if middle else f"-{names[source]}"
         moved.append(names[source] if sign > 0 else reflected)
     given, taken = ", ".join(moved), ", ".join(names)
     return "; ".join(
-        f"{v.name}({given}) = {'-' if sign < 0 else ''}{v.name}({taken})"
-        for v, sign in zip(file.outputs, generator.outputs, strict=True)
+        f"{name}({given}) = {'-' if sign < 0 else ''}{name}({taken})"
+        for name, sign in zip(
+            [f"network of {v.name}" if own else v.name for v in file.outputs],
+            generator.outputs,
+            strict=True,
+        )
     )
 
 

@@ -23,7 +23,8 @@ MAX_ROLES = 5
 MAX_BASELINE_POINTS = 2**20
 MAX_TARGETS = 16
 MAX_GENERATORS = 4
-"""Of a symmetry: 16 copies of a hidden neuron."""
+MAX_ORDER = 16
+"""Of a symmetry's group, and so copies of a hidden neuron."""
 MAX_TARGET_POINTS = 2**24
 NAME_BYTES = 24
 UNIT_BYTES = 16

@@ -253,18 +253,12 @@ def _check_layers(file: ModelFile, problems: Problems) -> None:
 
 
 def _check_symmetry(file: ModelFile, symmetry: Symmetry, problems: Problems) -> None:
-    d, m = len(file.inputs), len(file.outputs)
-    first = symmetry.generators[0]
-    if file.features is not None or file.exact is not None:
-        problems.add(
-            "SYMMETRY", "a model with features or exact conditions cannot have tied layers too"
-        )
-        return
-    if (len(first.signs), len(first.outputs)) != (d, m):
+    d, m = len(file.input_shift), len(file.outputs)
+    if (symmetry.inputs, symmetry.outputs) != (d, m) or d > MAX_INPUTS:
         problems.add(
             "SYMMETRY",
-            f"the symmetry is one of {len(first.signs)} inputs and {len(first.outputs)} outputs, "
-            f"the model has {d} and {m}",
+            f"the symmetry is one of {symmetry.inputs} inputs and {symmetry.outputs} outputs, "
+            f"the network has {d} and {m}, a symmetry has {MAX_INPUTS} at most",
         )
         return
     for number, generator in enumerate(symmetry.generators):

@@ -70,7 +70,10 @@ def parse_program(data: bytes) -> Program:
         features=_map(problems, records, *_RESULTS[0]),
         exact=_map(problems, records, *_RESULTS[1]),
         symmetry=parse_symmetry(
-            problems, records[Kind.SYMMETRY], len(records[Kind.INPUT]), len(records[Kind.OUTPUT])
+            problems,
+            records[Kind.SYMMETRY],
+            len(records[Kind.NORMALIZE]),
+            len(records[Kind.OUTPUT]),
         ),
         tensors=records[Kind.TENSOR],
         dense=records[Kind.DENSE],

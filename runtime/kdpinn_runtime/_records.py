@@ -83,6 +83,7 @@ FIELDS: dict[Kind, tuple[tuple[str, int, str], ...]] = {
     ),
     Kind.SYMMETRY: (
         ("generators", 8, "I"),
+        ("elements", 12, "I"),
         ("signs", 16, f"{MAX_GENERATORS}H"),
         ("sources", 24, f"{MAX_GENERATORS}Q"),
         ("characters", 56, "Q"),

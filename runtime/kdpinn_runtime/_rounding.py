@@ -36,7 +36,8 @@ def float64_bound(file: ModelFile, points: NDArray[np.float64]) -> float:
     errors of their own (`_ranges`).
     """
     a, e = _inputs(file, points)
-    copies = file.symmetry.order if file.symmetry is not None else 1
+    symmetry = file.symmetry
+    copies = symmetry.order if symmetry is not None and symmetry.doubling else 1
     for index, layer in enumerate(file.layers):
         spread = copies if 0 < index < len(file.layers) - 1 else 1
         weight = np.abs(layer.weight.astype(np.float64))
@@ -58,12 +59,14 @@ def _inputs(file: ModelFile, points: NDArray[np.float64]) -> tuple[Array, Array]
     if file.features is not None:
         ranges = result_ranges(file.features, coordinate_ranges(points))
         a = (np.array([r.size for r in ranges]) + np.abs(file.input_shift)) * scale
-        return a, scale * np.array([r.error for r in ranges]) + _gamma(3) * a
-    largest = np.abs(points).max(axis=0)
-    if file.symmetry is not None:
-        largest = np.max([largest[list(g.order)] for g in file.symmetry.elements()], axis=0)
-    a = (largest + np.abs(file.input_shift)) * scale
-    return a, _gamma(3) * a
+        e = scale * np.array([r.error for r in ranges]) + _gamma(3) * a
+    else:
+        a = (np.abs(points).max(axis=0) + np.abs(file.input_shift)) * scale
+        e = _gamma(3) * a
+    if file.symmetry is None or not file.symmetry.doubling:
+        return a, e
+    places = [list(g.order) for g in file.symmetry.elements()]
+    return np.max([a[place] for place in places], axis=0), np.max([e[p] for p in places], axis=0)
 
 
 def _imposed(file: ModelFile, points: NDArray[np.float64], size: Array, error: Array) -> Array:

@@ -1,17 +1,22 @@
 """Symmetries of a network: its layers are tied, and only their free part is stored.
 
-docs/derivations/walsh_hadamard.md has the mathematics. In short: the group has 2^k elements, each a
-product of k generators that undo themselves and may change places. Element g moves the inputs by a
-signed permutation P_g. A hidden layer has one copy of its neurons for each element; copy g of the
-first one is computed from P_g z by the same weights, W_gh = A_(g xor h) takes copy h of one hidden
-layer to copy g of the next, and an output is the sum over the copies, each with the sign that the
-output has under g. Then u(g x) = ± u(x), whatever the free weights are.
+docs/derivations/regular_representation.md has the mathematics. In short: element g of the group
+moves the network's inputs by a signed permutation P_g. A hidden layer has one copy of its neurons
+for each element; copy g of the first one is computed from P_g z by the same weights,
+W_gh = A_(g h^-1) takes copy h of one hidden layer to copy g of the next, and an output is the sum
+over the copies, each with the sign that the output has under g. Then u(P_g z) = ± u(z), whatever
+the free weights are.
+
+Where the generators undo themselves and may change places, the group has 2^k elements, g h^-1 is
+g xor h, and the core evaluates the layers in the Walsh-Hadamard basis
+(docs/derivations/walsh_hadamard.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -19,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._layer import Layer
-from ._limits import MAX_GENERATORS
+from ._limits import MAX_GENERATORS, MAX_ORDER
 from ._refusals import FormatError, Problems
 
 Array = NDArray[Any]
@@ -68,7 +73,11 @@ class Generator:
 
 @dataclass(frozen=True, kw_only=True)
 class Symmetry:
-    """A group of 2^k elements, given by its k generators. Raises FormatError (SYMMETRY)."""
+    """A group of at most 16 elements, given by its generators. Raises FormatError (SYMMETRY).
+
+    Of other generators than those that undo themselves and may change places, none follows from
+    those before it.
+    """
 
     generators: tuple[Generator, ...]
 
@@ -81,34 +90,76 @@ class Symmetry:
             )
         if len({(len(g.signs), len(g.outputs)) for g in self.generators}) > 1:
             raise FormatError("SYMMETRY", "the generators differ in their numbers of variables")
-        problems = Problems()
-        for number, g in enumerate(self.generators):
-            twice = g.after(g)
-            problems.require(
-                twice.order == tuple(range(len(g.signs))) and set(twice.signs) == {1},
-                "SYMMETRY",
-                f"generator {number}, applied twice, does not give every input back",
-            )
-        for (a, one), (b, other) in combinations(enumerate(self.generators), 2):
-            problems.require(
-                one.after(other) == other.after(one),
-                "SYMMETRY",
-                f"generators {a} and {b} give another result in the other order",
-            )
-        problems.raise_if_any()
+        _ = self._elements  # raises where there are too many
+
+    @cached_property
+    def doubling(self) -> bool:
+        """Whether the generators undo themselves and may change places."""
+        identity = Generator(signs=(1,) * self.inputs, outputs=(1,) * self.outputs)
+        undone = all(g.after(g) == identity for g in self.generators)
+        pairs = combinations(self.generators, 2)
+        return undone and all(one.after(other) == other.after(one) for one, other in pairs)
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs of the network."""
+        return len(self.generators[0].signs)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.generators[0].outputs)
 
     @property
     def order(self) -> int:
         """Number of elements, and of copies of a hidden neuron."""
-        return 1 << len(self.generators)
+        return len(self._elements)
 
     def elements(self) -> tuple[Generator, ...]:
-        """Every element; bit b of its position says whether generator b is in it."""
-        first = self.generators[0]
-        found = [Generator(signs=(1,) * len(first.signs), outputs=(1,) * len(first.outputs))]
-        for generator in self.generators:
-            found += [generator.after(element) for element in found]
+        """Every element, the identity first.
+
+        Where generators undo themselves and may change places, bit b of an element's position says
+        whether generator b is in it.
+        """
+        return self._elements
+
+    @cached_property
+    def _elements(self) -> tuple[Generator, ...]:
+        found = [Generator(signs=(1,) * self.inputs, outputs=(1,) * self.outputs)]
+        for number, generator in enumerate(self.generators):
+            if self.doubling:
+                found += [generator.after(element) for element in found]
+            else:
+                found = self._extended(found, number)
         return tuple(found)
+
+    def _extended(self, subgroup: list[Generator], number: int) -> list[Generator]:
+        """The subgroup with one more generator, coset by coset (Dimino's algorithm)."""
+        if self.generators[number] in subgroup:
+            raise FormatError(
+                "SYMMETRY", f"generator {number} follows from those before it: leave it out"
+            )
+        found, firsts = list(subgroup), [self.generators[number]]
+        for first in firsts:  # grows while it is walked
+            if first in found:
+                continue
+            if len(found) + len(subgroup) > MAX_ORDER:
+                raise FormatError("SYMMETRY", f"the group has more than {MAX_ORDER} elements")
+            found += [first.after(element) for element in subgroup]
+            firsts += [generator.after(first) for generator in self.generators[: number + 1]]
+        return found
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[int, ...], ...]:
+        """blocks[g][h] is the position of g h^-1."""
+        if self.doubling:
+            return tuple(tuple(g ^ h for h in range(self.order)) for g in range(self.order))
+        position = {element: k for k, element in enumerate(self._elements)}
+        table = [[0] * self.order for _ in range(self.order)]
+        for f, left in enumerate(self._elements):
+            for h, right in enumerate(self._elements):
+                table[position[left.after(right)]][h] = f
+        return tuple(map(tuple, table))
 
     def free(self, layers: Sequence[Layer]) -> tuple[Layer, ...]:
         """The part of each layer that the others follow from: the first copy's weights."""
@@ -119,15 +170,17 @@ class Symmetry:
                 columns //= self.order
             else:
                 rows //= self.order
-            parts.append(
-                replace(
-                    layer,
-                    weight=layer.weight[:rows, :columns],
-                    bias=layer.bias[:rows],
-                    scale=None if layer.scale is None else layer.scale[:rows],
-                )
-            )
+            weight = layer.weight[:rows, :columns]
+            if 0 < index < len(layers) - 1 and not self.doubling:
+                weight = np.concatenate(self._blocks_of(weight), axis=1)
+            scale = None if layer.scale is None else layer.scale[:rows]
+            parts.append(replace(layer, weight=weight, bias=layer.bias[:rows], scale=scale))
         return tuple(parts)
+
+    def _blocks_of(self, row: Array) -> list[Array]:
+        """A_0, A_1, ... from the first row of blocks, which has A_(h^-1) in the place of copy h."""
+        blocks = np.split(row, self.order, axis=1)
+        return [blocks[self.blocks[0].index(k)] for k in range(self.order)]
 
     def expand(self, free: Sequence[Layer]) -> tuple[Layer, ...]:
         """The network from its free part; the inverse of `free`.
@@ -135,7 +188,7 @@ class Symmetry:
         The first layer's weight is (p, d), a hidden one's (q, order * p) with the blocks A_0, A_1,
         ... side by side, the last one's (m, q); biases (p,), (q,), (m,).
         """
-        elements, xor = self.elements(), range(self.order)
+        elements = self.elements()
         expanded = []
         for index, layer in enumerate(free):
             weight, bias, scale = layer.weight, layer.bias, layer.scale
@@ -143,7 +196,7 @@ class Symmetry:
                 weight = np.concatenate([_moved(weight, element) for element in elements])
             elif index < len(free) - 1:
                 blocks = np.split(weight, self.order, axis=1)
-                weight = np.block([[blocks[g ^ h] for h in xor] for g in xor])
+                weight = np.block([[blocks[k] for k in row] for row in self.blocks])
             else:
                 signs = [np.array(element.outputs, weight.dtype)[:, None] for element in elements]
                 weight = np.concatenate([sign * weight for sign in signs], axis=1)
@@ -183,8 +236,8 @@ class Symmetry:
 
     def _turned(self, row: Array, g: int) -> Array:
         """Block row g of a hidden layer from its block row 0."""
-        blocks = np.split(row, self.order, axis=1)
-        return np.concatenate([blocks[g ^ h] for h in range(self.order)], axis=1)
+        blocks = self._blocks_of(row)
+        return np.concatenate([blocks[k] for k in self.blocks[g]], axis=1)
 
     def untied(self, layers: Sequence[Layer]) -> Iterator[str]:
         """What keeps `layers` from having this symmetry; nothing if they have it."""

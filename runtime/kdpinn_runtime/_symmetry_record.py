@@ -17,6 +17,7 @@ def symmetry_fields(symmetry: Symmetry) -> dict[str, Any]:
     outputs = zip(*(g.outputs for g in generators), strict=True)
     return {
         "generators": len(generators),
+        "elements": 0 if symmetry.doubling else symmetry.order,
         "signs": [_bits(g.signs) for g in generators] + spare,
         "sources": [_packed(g.order) for g in generators] + spare,
         "characters": _packed([_bits(signs) for signs in outputs]),
@@ -26,7 +27,7 @@ def symmetry_fields(symmetry: Symmetry) -> dict[str, Any]:
 def parse_symmetry(
     problems: Problems, records: Sequence[dict[str, Any]], d: int, m: int
 ) -> Symmetry | None:
-    """The symmetry of a model of d inputs and m outputs; None where it has none, or a wrong one."""
+    """The symmetry of a network of d inputs and m outputs; None without a right one."""
     if not records:
         return None
     fields, count = records[0], records[0]["generators"]
@@ -46,8 +47,13 @@ def parse_symmetry(
         "SYMMETRY",
         f"the signs of the outputs are {characters[:m]}, expected bits of {count} generators",
     )
+    if d > MAX_INPUTS:
+        problems.add(
+            "SYMMETRY", f"the network has {d} inputs, a symmetry is one of {MAX_INPUTS} at most"
+        )
+        return None
     try:
-        return Symmetry(
+        symmetry = Symmetry(
             generators=tuple(
                 Generator(
                     signs=tuple(-1 if fields["signs"][b] >> i & 1 else 1 for i in range(d)),
@@ -60,6 +66,14 @@ def parse_symmetry(
     except FormatError as error:
         problems.extend(error)
         return None
+    expected = 0 if symmetry.doubling else symmetry.order
+    problems.require(
+        fields["elements"] == expected,
+        "SYMMETRY",
+        f"the symmetry says it has {fields['elements']} elements, expected {expected}: 0 where "
+        "generators undo themselves and may change places, else the order of their group",
+    )
+    return symmetry
 
 
 def _spare(fields: dict[str, Any], b: int, d: int, count: int) -> int:

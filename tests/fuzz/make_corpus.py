@@ -10,7 +10,7 @@ import numpy as np
 from kdp_samples import bare_model, sample, tiny
 from map_samples import everything, mapped_model, mapped_sample, mapped_tiny
 from narrow_samples import narrow_sample, stored_as
-from tied_samples import tied_model, tied_tiny
+from tied_samples import tied_mapped, tied_model, tied_tiny
 
 from kdpinn_runtime import pack
 from kdpinn_runtime.format import Equation, Factor, Term
@@ -51,6 +51,8 @@ def seeds():
         "narrower": narrow_sample("i6", "i4", "f32", sizes=(2, 3, 3, 1)),
         "tied-narrow": stored_as(tied_model(hidden=(2, 3)), "i4", "i8", "f16"),
         "tied-four": tied_model("four", hidden=(1, 1), activation="silu"),
+        "tied-turn": tied_model("D4", hidden=(1, 1)),
+        "tied-features": tied_mapped(hidden=(1, 2)),
     }
     return {name: pack(file) for name, file in shapes.items()}
 

@@ -178,8 +178,8 @@ MUTATIONS = {
     ),
     "bias in every set of the basis": (
         "plan.c",
-        "real && set == 0 ? stored",
-        "real ? stored",
+        "real && set == 0 ? kd_bias",
+        "real ? kd_bias",
     ),
     "basis without its factor": ("plan.c", "return sum / from->sets;", "return sum;"),
     "first copy's inputs for all": (
@@ -189,8 +189,18 @@ MUTATIONS = {
     ),
     "generators that do not undo themselves": (
         "symmetry.c",
-        "if (image(s, a, a, i) != 2 * i) return 0;",
-        "",
+        "if (!same_movement(&forth, a == b ? &one : &back)) return 0;",
+        "if (a != b && !same_movement(&forth, &back)) return 0;",
+    ),
+    "copy of the inverse element": (
+        "symmetry.c",
+        "s->block[position_of(s, &m)][h] = (uint8_t)f;",
+        "s->block[f][h] = (uint8_t)position_of(s, &m);",
+    ),
+    "sign of an input of a layer written out": (
+        "plan.c",
+        "return s->negative[g] >> i & 1u ? -a : a;",
+        "return a;",
     ),
     "output that changes its sign with a bias": (
         "model.c",

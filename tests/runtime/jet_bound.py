@@ -147,7 +147,8 @@ def spread(file):
     found = []
     for index, layer in enumerate(file.layers):
         weight = np.abs(layer.weight.astype(np.float64))
-        if file.symmetry is not None and 0 < index < len(file.layers) - 1:
+        tied = file.symmetry is not None and file.symmetry.doubling
+        if tied and 0 < index < len(file.layers) - 1:
             order = file.symmetry.order
             free = weight[: len(weight) // order]
             total = sum(np.split(free, order, axis=1))

@@ -4,10 +4,11 @@
 #include "exercise.h"
 
 static void check_weights(const kd_model *model) {
+    const kd_symmetry symmetry = kd_read_symmetry(model);
     uint32_t l;
     size_t k;
     for (l = 0; l < model->count[KD_REC_DENSE]; ++l) {
-        const kd_tensor weight = kd_stored(model, l).weight;
+        const kd_tensor weight = kd_stored(model, &symmetry, l).weight;
         for (k = 0; k < weight.rows * weight.cols; ++k)
             demand(kd_finite(kd_element(&weight, k)), "weights are finite");
     }

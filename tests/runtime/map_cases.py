@@ -1,7 +1,6 @@
 """Files whose functions of the coordinates are wrong, and good ones; offsets as in the page."""
 
 import math
-import struct
 from dataclasses import replace
 
 from kdp_samples import sample
@@ -11,7 +10,6 @@ from kdp_surgery import (
     FEATURE,
     KIND_NAMES,
     NORMALIZE,
-    SYMMETRY,
     edit,
     put,
     records,
@@ -19,7 +17,6 @@ from kdp_surgery import (
     without,
 )
 from map_samples import Program, everything, mapped_model, mapped_sample
-from tied_samples import tied_model
 
 from kdpinn_runtime import pack
 
@@ -38,14 +35,6 @@ def many(kind, count):
     more = [put(own[0], 4, "I", index) for index in range(len(own), count)]
     place = max(k for k, r in enumerate(kept) if r[0] == kind) + 1
     return with_records(BOTH, [*kept[:place], *more, *kept[place:]])
-
-
-def tied(kind):
-    """A model with a symmetry, and one operation of `kind`."""
-    record = struct.pack("<IIdI", kind, 0, 1.0, 2).ljust(64, b"\0")
-    kept = records(pack(tied_model("odd")))
-    assert any(r[0] == SYMMETRY for r in kept)
-    return with_records(pack(tied_model("odd")), [*kept, record])
 
 
 # FEATURE: 0 pi, 1 x, 2 product, 3 pi / 2, 4 sum, 5 sin, 6 sin, 7 t. EXACT: 0 x, 1 t, 2 one, ...
@@ -82,8 +71,6 @@ CASES = (
     | {
         "feature NaN": ("VALUE", operation(FEATURE, 0, 8, "d", math.nan), "FEATURE 0.*nan"),
         "exact infinite": ("VALUE", operation(EXACT, 2, 8, "d", math.inf), "EXACT 2.*inf"),
-        "tied with a feature": ("SYMMETRY", tied(FEATURE), "features or exact"),
-        "tied with a condition": ("SYMMETRY", tied(EXACT), "features or exact"),
         "no features normalized": ("RECORD", without(BOTH, NORMALIZE), "no NORMALIZE"),
         "257 FEATURE": ("RECORD", many(FEATURE, 257), "257 FEATURE records, the cap is 256"),
         "257 EXACT": ("RECORD", many(EXACT, 257), "257 EXACT records, the cap is 256"),

@@ -8,7 +8,14 @@ from jet_bound import jet_bound
 from kdp_samples import bare_model, same, with_baseline
 from numpy_model import NumpyModel
 from test_core import COUNTS, ISAS, UNIT, all_pairs, points_in
-from tied_samples import SYMMETRIES, free_layers, tied_model, untied
+from tied_samples import (
+    SYMMETRIES,
+    WRITTEN_OUT,
+    free_layers,
+    tied_mapped,
+    tied_model,
+    untied,
+)
 
 from kdpinn_runtime import FormatError, load, pack, unpack, verify
 from kdpinn_runtime._info import as_text, describe
@@ -18,6 +25,7 @@ DTYPES = [np.float32, np.float64]
 EVERY_ISA = pytest.mark.parametrize("isa", ISAS)
 EVERY_DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 EVERY_SYMMETRY = pytest.mark.parametrize("name", SYMMETRIES)
+EVERY_GROUP = pytest.mark.parametrize("name", SYMMETRIES | WRITTEN_OUT)
 
 
 def moved(generator, x):
@@ -66,6 +74,63 @@ def test_the_symmetry_holds_to_the_last_bit(isa, dtype, name, activation):
 
 @EVERY_ISA
 @EVERY_DTYPE
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+def test_other_groups_are_symmetric_to_rounding(isa, dtype, name):
+    """They are written out: two evaluations of the same numbers in another order."""
+    file = tied_model(name, (5, 9, 4))
+    model, pairs = load(pack(file), isa=isa), all_pairs(len(file.inputs))
+    x = points_in(file, 70, dtype)
+    values = model(x)
+    for generator in file.symmetry.elements():
+        there = moved(generator, x)
+        both = (
+            jet_bound(file, x.astype(np.float64), pairs, UNIT[dtype])[0]
+            + jet_bound(file, there.astype(np.float64), pairs, UNIT[dtype])[0]
+        )
+        assert np.abs(values).max(axis=0).min() > 0.01
+        difference = np.abs(model(there) - np.array(generator.outputs, dtype) * values)
+        assert (difference.max(axis=0) <= both).all()
+        assert both.max() < 0.1 * np.abs(values).max()  # else the bound would say nothing
+
+
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+def test_other_groups_are_what_they_are_called(name):
+    order = {"C4": 4, "D4": 8, "C3": 3, "S3": 6, "D6": 12}[name]
+    symmetry = WRITTEN_OUT[name]
+    assert not symmetry.doubling
+    assert symmetry.order == order == len(set(symmetry.elements()))
+    elements = symmetry.elements()
+    for g, row in enumerate(symmetry.blocks):
+        for h, k in enumerate(row):
+            assert elements[k].after(elements[h]) == elements[g]
+
+
+@EVERY_ISA
+@EVERY_DTYPE
+@pytest.mark.parametrize("features", [False, True])
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_symmetry_holds_with_functions_of_the_coordinates(isa, dtype, features, exact):
+    """To the last bit where the functions have it so: here they are products of coordinates."""
+    for hidden in ((3,), (9, 5), (16, 17)):
+        file = tied_mapped(hidden, features=features, exact=exact)
+        model = load(pack(file), isa=isa)
+        x = points_in(file, 37, dtype)
+        there = (x * np.array([-1, 1])).astype(dtype)
+        values, jets, mirrored = model(x), model.jet(x), model.jet(there)
+        assert np.abs(values).max() > 0.01
+        assert (model(there) + values == 0).all()
+        assert (mirrored.value + jets.value == 0).all()
+        assert (mirrored.first[..., 0] - jets.first[..., 0] == 0).all()
+        assert (mirrored.first[..., 1] + jets.first[..., 1] == 0).all()
+        for row in range(3):
+            assert (model(there[row : row + 1]) + values[row] == 0).all()
+        exact_values = NumpyModel(untied(file))._jet(x.astype(np.float64), ()).value
+        bound = jet_bound(file, x.astype(np.float64), (), UNIT[dtype])[0]
+        assert (np.abs(values - exact_values).max(axis=0) <= bound).all()
+
+
+@EVERY_ISA
+@EVERY_DTYPE
 def test_without_tied_layers_the_symmetry_is_lost_in_rounding(isa, dtype):
     """The tests above can fail: the same weights, summed in a plain order, are not symmetric."""
     file = tied_model("odd and even", (16, 16))
@@ -76,7 +141,7 @@ def test_without_tied_layers_the_symmetry_is_lost_in_rounding(isa, dtype):
 
 @EVERY_ISA
 @EVERY_DTYPE
-@EVERY_SYMMETRY
+@EVERY_GROUP
 def test_jets_lie_within_the_rounding_bound_of_the_network_written_out(isa, dtype, name):
     for activation in ("tanh", "sin", "sigmoid", "silu"):
         file = tied_model(name, (5, 9, 4), activation=activation)
@@ -106,7 +171,7 @@ def test_a_point_has_one_answer_wherever_it_stands(isa, dtype, name):
         assert np.array_equal(model.jet(x[:n]).channels, jets[:, :n])
 
 
-@EVERY_SYMMETRY
+@EVERY_GROUP
 @EVERY_DTYPE
 def test_a_file_has_the_free_part_and_gives_back_the_whole(name, dtype):
     file = with_baseline(tied_model(name, (3, 4), dtype=dtype))
@@ -123,8 +188,9 @@ def test_a_file_has_the_free_part_and_gives_back_the_whole(name, dtype):
 
 
 def test_verify_and_the_self_test_replay_a_tied_file():
-    for name in SYMMETRIES:
-        file = with_baseline(tied_model(name, (4, 6)), n=20)
+    files = [tied_model(name, (4, 6)) for name in SYMMETRIES | WRITTEN_OUT]
+    for bare in (*files, tied_mapped(), tied_mapped(features=False), tied_mapped(exact=False)):
+        file = with_baseline(bare, n=20)
         file = replace(file, baseline=replace(file.baseline, data=None))
         model = load(pack(file))
         assert verify(model, latency=False).passed
@@ -197,6 +263,18 @@ def test_a_reflection_about_another_point_is_exact_where_the_points_are(isa, dty
         (lambda: Generator(signs=(1, 1), outputs=(1,), order=(1, 1)), r"order.*each of the 2"),
         (lambda: Symmetry(generators=()), "0 generators, expected 1 .. 4"),
         (
+            lambda: Symmetry(generators=(*WRITTEN_OUT["C4"].generators,) * 2),
+            "generator 1 follows from those before it",
+        ),
+        (
+            lambda: Symmetry(
+                generators=(
+                    Generator(signs=(-1, *(1,) * 8), outputs=(1,), order=(*range(1, 9), 0)),
+                )
+            ),
+            "more than 16 elements",
+        ),
+        (
             lambda: Symmetry(
                 generators=(
                     Generator(signs=(1,), outputs=(1,)),
@@ -207,7 +285,7 @@ def test_a_reflection_about_another_point_is_exact_where_the_points_are(isa, dty
         ),
         (
             lambda: replace(tied_model("odd"), symmetry=SYMMETRIES["three"]),
-            "one of 3 inputs and 3 outputs, the model has 2 and 1",
+            "one of 3 inputs and 3 outputs, the network has 2 and 1",
         ),
         (lambda: replace(tied_model("odd"), symmetry=SYMMETRIES["even"]), "layer 0 is not tied"),
         (

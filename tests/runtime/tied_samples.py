@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from kdp_samples import bare_model, with_baseline
+from map_samples import Program
 
 from kdpinn_runtime.format import Generator, Layer, Symmetry
 
@@ -39,6 +40,17 @@ SYMMETRIES = {
     ),
 }
 """Groups of 2, 4, 8 and 16 elements: signs, places, several outputs that differ in their signs."""
+QUARTER = Generator(signs=(-1, 1), order=(1, 0), outputs=(-1,))
+CYCLE = Generator(signs=(1, 1, 1), order=(1, 2, 0), outputs=(1, 1))
+EXCHANGE = Generator(signs=(1, 1, 1), order=(1, 0, 2), outputs=(-1, 1))
+WRITTEN_OUT = {
+    "C4": Symmetry(generators=(QUARTER,)),
+    "D4": Symmetry(generators=(replace(QUARTER, outputs=(1,)), FLIP_SECOND)),
+    "C3": Symmetry(generators=(CYCLE,)),
+    "S3": Symmetry(generators=(CYCLE, EXCHANGE)),
+    "D6": Symmetry(generators=(CYCLE, EXCHANGE, Generator(signs=(-1, -1, -1), outputs=(1, -1)))),
+}
+"""Groups that are no powers of Z2, of 4, 8, 3, 6 and 12 elements."""
 
 
 def free_layers(symmetry, hidden, dtype=np.float32, activation="tanh", seed=0):
@@ -65,7 +77,7 @@ def free_layers(symmetry, hidden, dtype=np.float32, activation="tanh", seed=0):
 
 def tied_model(name="odd", hidden=(5, 7), dtype=np.float32, activation="tanh", seed=0):
     """A model of that symmetry, on [-1, 1]^d."""
-    symmetry = SYMMETRIES[name]
+    symmetry = (SYMMETRIES | WRITTEN_OUT)[name]
     d, m = len(symmetry.generators[0].signs), len(symmetry.generators[0].outputs)
     bare = bare_model(sizes=(d, 3, m))
     odd = np.array([g.outputs for g in symmetry.generators]).min(axis=0) < 0
@@ -79,6 +91,22 @@ def tied_model(name="odd", hidden=(5, 7), dtype=np.float32, activation="tanh", s
         layers=symmetry.expand(free_layers(symmetry, hidden, dtype, activation, seed)),
         symmetry=symmetry,
     )
+
+
+def odd_maps():
+    """Features (x, x^2 t) of (x, t), and u = (x^2 + 1) network: exact for a change of x's sign."""
+    features = Program()
+    x, t = features.x(0), features.x(1)
+    exact = Program()
+    even = exact.plus(exact.times(exact.x(0), exact.x(0)), exact.number(1.0))
+    return features.map(x, features.times(x, x, t)), exact.map(exact.number(0.0), even)
+
+
+def tied_mapped(hidden=(5, 7), dtype=np.float32, features=True, exact=True):
+    """`tied_model("odd")` that sees features, is imposed on, or both."""
+    seen, imposed = odd_maps()
+    file = tied_model("odd", hidden, dtype)
+    return replace(file, features=seen if features else None, exact=imposed if exact else None)
 
 
 def tied_tiny():
