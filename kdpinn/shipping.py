@@ -14,6 +14,7 @@ from kdpinn.matching import on_slices
 from kdpinn.metrics import accuracy
 from kdpinn.networks import MLP
 from kdpinn.problems import Problem, Samples, trace
+from kdpinn.structure.stored_symmetry import group_of, stored_symmetry
 from kdpinn.teachers.protocol import Teacher
 from kdpinn.teachers.taught import TeacherReference
 from kdpinn_export import BaselineTables, Physics, baseline_points, plain_network, to_kdp
@@ -35,10 +36,11 @@ def model_file(
     targets: tuple[Target, ...] = DEFAULT_TARGETS,
     points: int = BASELINE_POINTS,
 ) -> ModelFile:
-    """The contents of a model file.
+    """The contents of a model file; of a tied network its free part and the relation.
 
     The card says under "physics" why the file carries no equation, if it carries none, and under
-    "holes" which disks the domain leaves out.
+    "holes" which disks the domain leaves out, under "untied" why a tied network stands there in
+    full.
     """
     physics, reason = physics_of(problem)
     weights, biases = zip(*field.network.unpack(field.weights), strict=True)
@@ -55,10 +57,14 @@ def model_file(
         exact=field.exact,
     )
     holes = [{"radius": h.radius, "center": h.named_center} for h in problem.domain.holes]
+    symmetry, untied = stored_symmetry(
+        field.network, field.input_shift.numpy(), field.input_scale.numpy()
+    )
     about = {
         **(card or {}),
         **({"physics": reason} if reason else {}),
         **({"holes": holes} if holes else {}),
+        **({"untied": untied} if untied else {}),
     }
     return to_kdp(
         network,
@@ -68,6 +74,7 @@ def model_file(
         physics=physics,
         targets=targets,
         card=about,
+        symmetry=symmetry,
     )
 
 
@@ -110,11 +117,13 @@ def field_of(file: ModelFile, problem: str = "") -> Field:
         )
     parts = [part.ravel() for layer in file.layers for part in (layer.weight, layer.bias)]
     sizes = (len(file.input_shift), *(len(layer.bias) for layer in file.layers))
+    network = MLP(sizes, activations.pop(), group_of(file.symmetry))
+    theta = torch.from_numpy(np.concatenate(parts).astype(np.float64))
     affine = (file.input_shift, file.input_scale, file.output_shift, file.output_scale)
     shift, scale, out_shift, out_scale = (torch.tensor(a) for a in affine)
     return Field(
-        network=MLP(sizes, activations.pop()),
-        theta=torch.from_numpy(np.concatenate(parts).astype(np.float64)),
+        network=network,
+        theta=theta if network.tie is None else network.tie.restrict(theta),
         inputs=tuple(v.name for v in file.inputs),
         outputs=tuple(v.name for v in file.outputs),
         input_shift=shift,

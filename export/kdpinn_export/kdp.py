@@ -17,6 +17,7 @@ from kdpinn_runtime.format import (
     Layer,
     ModelFile,
     Parameter,
+    Symmetry,
     Target,
     Term,
     Variable,
@@ -124,12 +125,14 @@ def to_kdp(
     physics: Physics | None = None,
     targets: Sequence[Target] = DEFAULT_TARGETS,
     card: Mapping[str, Any] | None = None,
+    symmetry: Symmetry | None = None,
 ) -> ModelFile:
     """The contents of a model file, with the expected outputs and all limits computed.
 
     inputs: name, unit and domain of each input; outputs: (name, unit) of each, their ranges are
-    those over the baseline points. Expected outputs are those of the stored (rounded) weights in
-    float64 arithmetic; limits are explained in `limits`.
+    those over the baseline points; symmetry: by which the layers are tied, so that the file has
+    their free part and the relation only. Expected outputs are those of the stored (rounded)
+    weights in float64 arithmetic; limits are explained in `limits`.
     Raises FormatError (see `ModelFile`), and ValueError for a reference or teacher that is zero
     everywhere or for equations that use data which is not there.
     """
@@ -156,6 +159,7 @@ def to_kdp(
         baseline=_baseline(tables, wide.value, narrow.value),
         features=network.features,
         exact=network.exact,
+        symmetry=symmetry,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kdpinn_runtime.format import ModelFile
 
 from .kdp import BaselineTables, NetworkArrays, Physics, to_kdp
@@ -33,7 +31,7 @@ def restated(model: ModelFile) -> ModelFile:
         pairs=model.pairs,
         parameters=model.parameters,
     )
-    again = to_kdp(
+    return to_kdp(
         network,
         inputs=model.inputs,
         outputs=[(v.name, v.unit) for v in model.outputs],
@@ -41,5 +39,5 @@ def restated(model: ModelFile) -> ModelFile:
         physics=physics,
         targets=model.targets,
         card=model.card,
+        symmetry=model.symmetry,
     )
-    return replace(again, symmetry=model.symmetry)

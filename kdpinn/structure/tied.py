@@ -77,7 +77,16 @@ def on_network(field: Field, group: Group, domain: Box) -> tuple[Group, FloatArr
             f"The group has {group.order} elements, but only {own.order} differ on the features "
             "that the network sees: it cannot be tied by the others."
         )
-    return own, np.where(np.abs(center) < 1e-15, 0.0, center)
+    return own, _alike(own, np.where(np.abs(center) < 1e-15, 0.0, center))
+
+
+def _alike(own: Group, center: FloatArray) -> FloatArray:
+    """The center with the same number for inputs that change places, which rounding may part."""
+    for g in own.elements:
+        for i, j in zip(*np.nonzero(np.abs(g.matrix) == 1), strict=True):
+            close = abs(center[i] - center[j]) <= AGREEMENT * max(1.0, abs(center[i]))
+            center[[i, j]] = min(center[i], center[j]) if close else center[[i, j]]
+    return center
 
 
 def symmetry_error(field: Field, group: Group, x: FloatArray) -> float:

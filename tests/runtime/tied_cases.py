@@ -27,7 +27,7 @@ ODD = pack(tied_model("odd"))
 SHALLOW = pack(tied_model("odd", hidden=(5,)))
 BOTH = pack(tied_model("swap with signs and both"))
 TURN = pack(tied_model("C4"))
-ROTATED = pack(tied_model("S3"))
+EIGHT = pack(tied_model("D4"))
 FOUR = pack(tied_model("four", hidden=(2, 2)))
 IDENTITY = 0xFEDCBA9876543210
 
@@ -125,6 +125,11 @@ CASES = {
         "SYMMETRY",
         symmetry(symmetry(symmetry(TURN, 8, "I", 2), 32, "Q", places(0, 1)), 18, "H", 3),
         "generator 1 follows from those before it",
+    ),
+    "generator that moves nothing and changes a sign": (
+        "SYMMETRY",
+        symmetry(symmetry(symmetry(EIGHT, 18, "H", 0), 32, "Q", places(0, 1)), 56, "Q", 2),
+        "changes the sign of 'u'",
     ),
     "group too large by one generator": (
         "SYMMETRY",
