@@ -21,11 +21,13 @@ from kdpinn.outcome import Outcome
 from kdpinn.plan import Order
 from kdpinn.steps import Site
 from kdpinn.stored import write_arrays
+from kdpinn.structure.rebuild import train_tied
 from kdpinn.teacher import train_teacher
 from kdpinn.teachers.lesson import Lesson
 from kdpinn.teachers.protocol import Scattered, Sliced, Teacher
 from kdpinn.teachers.table import Table
 from kdpinn.team import Team
+from kdpinn.train import Trained
 
 Facts = dict[str, Any]
 
@@ -108,7 +110,7 @@ class Course:
 
             def make() -> Outcome:
                 settings = {**self.settings(), "team": self.team}
-                return Outcome.of_training(train_teacher(self.problem, self.recipe, **settings))
+                return Outcome.of_training(self.trained_teacher(settings))
 
             return self.network("teacher", "teacher", "teacher.kdp", make)
         self.said = [*lesson.notes]
@@ -123,6 +125,13 @@ class Course:
         return self.network(
             "teacher", "teacher", "teacher.kdp", lambda: Outcome.given(brought, note)
         )
+
+    def trained_teacher(self, settings: Facts) -> Trained:
+        """A network by the recipe, tied if the run has a structure."""
+        group = self.site.structure
+        if group is None:
+            return train_teacher(self.problem, self.recipe, **settings)
+        return train_tied(self.problem, group, self.recipe, **settings)
 
     def students(self, teacher: Teacher) -> None:
         """All students; everything else is made from the last, or, of samples, from the best."""

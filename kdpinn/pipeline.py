@@ -19,6 +19,9 @@ from kdpinn.problems import Problem, load_problem
 from kdpinn.run_folder import RunFolder, read_plan
 from kdpinn.steps import Site
 from kdpinn.stored import read_arrays
+from kdpinn.structure.group import Group
+from kdpinn.structure.relation import read_relation
+from kdpinn.structure.transfer import transferred
 from kdpinn.teacher import help_train
 from kdpinn.teachers.lesson import lesson_of
 from kdpinn.teachers.taught import rebuilt
@@ -49,6 +52,7 @@ def run(
     lesson = lesson_of(order.request, given) if order.request is not None else None
     problem = lesson.problem if lesson is not None else load_problem(order.spec)
     recipe = recipe_of(problem, order.preset, order.seed, order.students)
+    structure = structure_of(order, problem, console)
     plan = plan_of(problem, recipe, order)
     with (
         RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder,
@@ -57,7 +61,15 @@ def run(
         points = problem.evaluation_points()
         reference = problem.reference_at(points) if problem.reference is not None else None
         site = Site(
-            problem, recipe, order.preset, order.seed, folder, points, reference, plan["teachers"]
+            problem,
+            recipe,
+            order.preset,
+            order.seed,
+            folder,
+            points,
+            reference,
+            plan["teachers"],
+            structure,
         )
         clock = Clock(
             seconds=LATENCY_SECONDS.get(order.preset, 3.0), engines=measure, teacher=measure_teacher
@@ -65,6 +77,22 @@ def run(
         started = started or time.perf_counter()
         Course(site, order, plan, lesson, console, started, team, clock).all()
         return assemble(folder, problem, plan)
+
+
+def structure_of(order: Order, problem: Problem, console: Console | None = None) -> Group | None:
+    """The group that the order's relation file says, on this problem; None if there is no file.
+
+    Raises:
+        ValueError: the file is none, or its structure does not fit the problem, and why.
+        OSError: the file cannot be read.
+    """
+    if order.structure is None:
+        return None
+    group = transferred(read_relation(order.structure), problem, partly=order.partly)
+    if console is not None:
+        maps = "; ".join(g.describe(problem.coordinates, problem.fields) for g in group.generators)
+        console.print(f"structure: {maps}", markup=False, highlight=False)
+    return group
 
 
 def help_run(spec: str) -> None:

@@ -38,6 +38,8 @@ class Order:
         request: teachers to distil from, None to train one.
         students: widths of the hidden layers of each student; the recipe's if empty.
         scratch: whether the selected student is also trained from scratch.
+        structure: relation file of the structure that the teacher is to have; None for none.
+        partly: whether generators of it that do not fit may be dropped.
     """
 
     spec: str
@@ -49,6 +51,8 @@ class Order:
     request: Request | None = None
     students: tuple[tuple[int, ...], ...] = ()
     scratch: bool = True
+    structure: Path | None = None
+    partly: bool = False
 
 
 def recipe_of(
@@ -73,8 +77,13 @@ def plan_of(problem: Problem, recipe: Recipe, order: Order) -> dict[str, Any]:
     if path.endswith(".py"):  # absolute, so that `kdpinn report` finds it from anywhere
         spec = ":".join(filter(None, (str(Path(path).resolve()), name)))
         own = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    tied = {}
+    if order.structure is not None:
+        digest = hashlib.sha256(order.structure.read_bytes()).hexdigest()
+        tied = {"structure_sha256": digest, "partly": order.partly}
     return {
         "problem": problem.name,
+        **tied,
         "spec": spec,
         "problem_file_sha256": own,
         "preset": order.preset,

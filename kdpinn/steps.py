@@ -23,6 +23,7 @@ from kdpinn.recipe import Recipe
 from kdpinn.run_folder import RunFolder
 from kdpinn.shipping import model_file, stored_dtype
 from kdpinn.stored import write_arrays
+from kdpinn.structure.group import Group
 from kdpinn.teachers.protocol import Teacher
 from kdpinn_export import check_onnx, to_bytes, to_onnx
 from kdpinn_runtime import read, verify, write
@@ -38,6 +39,7 @@ class Site:
     Attributes:
         points: evaluation grid (n, d); reference: (n, m) there, or None.
         teachers: of others, as they were recorded; none if it was trained here.
+        structure: group that the teacher is tied by; None for none.
     """
 
     problem: Problem
@@ -48,6 +50,7 @@ class Site:
     points: FloatArray
     reference: FloatArray | None
     teachers: Sequence[Mapping[str, Any]] = ()
+    structure: Group | None = None
 
     def path(self, name: str) -> Path:
         """A file of the output folder."""
@@ -186,6 +189,10 @@ def _card(site: Site, role: str, field: Field, *, has_teacher: bool) -> dict[str
     }
     if site.reference is not None:
         card["accuracy"] = finite(asdict(accuracy(field.values(site.points), site.reference)))
+    if site.structure is not None and field.network.symmetry is not None:
+        names = problem.coordinates, problem.fields
+        card["structure"] = [g.describe(*names) for g in site.structure.generators]
+        card["dense_parameters"] = field.network.dense_parameters
     if site.teachers:
         card["teachers"] = list(site.teachers)
     if has_teacher:

@@ -55,11 +55,23 @@ def train(
     out: Out,
     preset: Preset = "quick",
     seed: Seed = 0,
+    structure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RELATION.json",
+            help="Structure that `kdpinn discover` found, here or on another problem: the network "
+            "has it exactly. Refused with the reason where it does not fit.",
+        ),
+    ] = None,
+    partly: Annotated[
+        bool, typer.Option("--partly", help="Drop generators of the structure that do not fit.")
+    ] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Train the teacher only; leaves teacher.kdp. `kdpinn run ... --resume` goes on from it."""
-    _ordered(problem, out, preset, seed, resume, overwrite, last="teacher")
+    tied = {} if structure is None else {"structure": structure, "partly": partly}
+    _ordered(problem, out, preset, seed, resume, overwrite, last="teacher", **tied)
     stdout().print(f"{out / 'teacher.kdp'}", soft_wrap=True, highlight=False)
 
 
@@ -177,6 +189,8 @@ def _again(
     last: str = "",
     request: Any = None,
     students: tuple[tuple[int, ...], ...] = (),
+    structure: Path | None = None,
+    partly: bool = False,
 ) -> str:
     """The command that takes an interrupted run up again."""
     command = {"": "run", "teacher": "train", "student": "distill"}[last]
@@ -184,6 +198,8 @@ def _again(
     words += ["--seed", str(seed), *(request.words if request is not None else [])]
     if students:
         words += ["--students", ";".join(",".join(map(str, widths)) for widths in students)]
+    if structure is not None:
+        words += ["--structure", str(structure), *(["--partly"] if partly else [])]
     return shlex.join([*words, "--out", str(out), "--resume"])
 
 
