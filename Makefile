@@ -120,9 +120,9 @@ $(VENV)/.runtime: $(VENV)/.created constraints.txt $(RUNTIME_SOURCES)
 	touch $@
 
 $(VENV)/.kdpinn: $(VENV)/.runtime pyproject.toml constraints.txt
-	$(PIP) -e '.[dev,search,fmu,sign]'
+	$(PIP) -e '.[dev,search,fmu,sign,twin]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.kdpinn
-	$(PIP) -e '.[dev,search,fmu,sign,bench]'
+	$(PIP) -e '.[dev,search,fmu,sign,twin,bench]'
 	touch $@

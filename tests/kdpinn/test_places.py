@@ -60,6 +60,12 @@ def test_given_points_are_taken_as_they_are():
         given.x[0, 0] = 0
 
 
+def test_a_center_by_name_makes_the_same_disk():
+    disk = Disk(radius=0.1, x=0.2, t=-0.5)
+    assert disk.named_center == {"x": 0.2, "t": -0.5}
+    assert Disk(radius=disk.radius, **disk.named_center) == disk
+
+
 def test_box_with_holes_keeps_its_identity():
     assert pickle.loads(pickle.dumps(CHANNEL)) == CHANNEL
     assert hash(CHANNEL) == hash(Box(x=(0, 2), y=(0, 1), holes=[DISK]))

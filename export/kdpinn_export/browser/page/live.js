@@ -75,8 +75,8 @@ class Live {
     const head = make("tr", {}, ...coordinates.map((input) => cell("th", input.label)), ...["", "read", "model", "off"].map((t) => make("th", {}, t)));
     const rows = this.readings.slice(-SHOWN).reverse().flatMap(({ at, values, model, off }) => Object.keys(values).map((name) => {
       const far = Math.abs(off[name]) > 3;
-      return make("tr", {}, ...coordinates.map((input) => make("td", {}, input.name in at ? plain(at[input.name]) : "")),
-        make("td", {}, name), make("td", {}, number(values[name], 4)), make("td", {}, number(model[name], 4)),
+      return make("tr", {}, ...coordinates.map((input) => make("td", {}, input.name in at ? number(at[input.name], 3) : "")),
+        make("td", {}, name), make("td", {}, number(values[name], 3)), make("td", {}, number(model[name], 3)),
         make("td", { class: far ? "bad" : "" }, `${number(off[name], 2)} σ`));
     }));
     return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
