@@ -164,13 +164,9 @@ def measure(case: Case, console: Console | None = None) -> dict[str, Any]:
         "seed": case.seed,
         "number": case.number,
         "recipe": repr((case.hidden, case.recipe().training)),
-        "gate": {k: figures.pop("gate")[k] for k in ("passed",)} | _ratio(rebuilt),
+        "losses": {"tied": rebuilt.gate.tied, "plain": rebuilt.gate.plain},
         "networks": {name: _row(row, truth) | fields.get(name, {}) for name, row in rows.items()},
     }
-
-
-def _ratio(rebuilt: Any) -> dict[str, float]:
-    return {"tied": rebuilt.gate.tied, "plain": rebuilt.gate.plain}
 
 
 def _row(row: Mapping[str, Any], truth: Mapping[str, float]) -> dict[str, Any]:
