@@ -64,6 +64,7 @@ baselines: $(VENV)/.bench
 # Which symmetries are found, over seeds and in exact fields of known group; half an hour.
 structure: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.structure
+	$(BIN)/python -m kdpinn_bench.rebuilding
 
 # Files made to break the loader and the evaluator, under sanitizers; needs clang. The seconds are for
 # running, in all; `make fuzz SECONDS=3600` goes on where the last run ended.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from structure_groups import SWAP, signs
+from typer.testing import CliRunner
 
+from kdpinn.cli import app
 from kdpinn.geometry import Box
 from kdpinn.problems import dirichlet, load_problem
 from kdpinn.structure.group import Group, InputMap
-from kdpinn.structure.relation import Finding, Structure
+from kdpinn.structure.relation import Finding, Structure, write_relation
 from kdpinn.structure.transfer import transferred
 
 
@@ -102,3 +104,14 @@ def test_the_wrong_sign_is_not_taken_from_the_source() -> None:
     )
     with pytest.raises(ValueError, match=r"'initial' differs|the equation differs"):
         transferred(BURGERS, even)
+
+
+def test_train_refuses_a_structure_before_anything_is_made(tmp_path) -> None:
+    relation, out = tmp_path / "relation.json", tmp_path / "out"
+    write_relation(relation, LAPLACE)
+    words = ["train", "cylinder_flow", "--structure", str(relation), "--out", str(out)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "it takes the hole with" in result.output
+    assert "Traceback" not in result.output
+    assert not out.exists()
