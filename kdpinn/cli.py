@@ -10,7 +10,7 @@ import os
 
 import typer
 
-from kdpinn.commands import files, live, releases, runs, structures, studies
+from kdpinn.commands import fields, files, live, releases, runs, structures, studies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +37,7 @@ app.command()(structures.discover)
 app.command()(studies.search)
 app.command()(files.export)
 app.command("import")(files.import_)
+app.command("eval")(fields.eval_)
 app.command()(files.verify)
 app.command()(live.twin)
 app.command()(releases.keygen)

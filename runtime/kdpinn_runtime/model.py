@@ -223,6 +223,17 @@ class Model:
         out = self(points)
         return {variable.name: out[:, k].reshape(shape) for k, variable in enumerate(self.outputs)}
 
+    def to_xarray(self, *, dtype: DTypeLike = np.float64, **coordinates: ArrayLike) -> Any:
+        """The outputs over the product of the coordinates, as an `xarray.Dataset` (CF attributes).
+
+        `model.to_xarray(x=np.linspace(-1, 1, 201), t=[0.0, 0.5], nu=0.01)`: arrays (n,) become
+        dimensions, numbers scalar coordinates. Evaluated in `dtype`. For fields larger than memory
+        see `kdpinn eval`. Raises ImportError without xarray, ValueError for other shapes or names.
+        """
+        from ._xarray import dataset
+
+        return dataset(self, coordinates, dtype)
+
     def _jet(self, points: Array, pairs: tuple[tuple[int, int], ...], threads: int) -> Jet:
         jet = self._empty_jet(points, pairs)
         self._report(points, *self._engine.jet(points, True, list(pairs), jet.channels, threads))
