@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import struct
 import tempfile
@@ -48,7 +49,7 @@ def _replacing(target: Path) -> Iterator[Path]:
 
 
 def _netcdf(model: Model, grid: Grid, path: Path, dtype: str, count: Callable[[], None]) -> None:
-    import netCDF4
+    netCDF4: Any = importlib.import_module("netCDF4")
 
     with netCDF4.Dataset(path, "w", format="NETCDF4") as file:
         for key, value in attributes(model, grid, dtype).items():
@@ -129,7 +130,7 @@ def _vti_head(model: Model, grid: Grid, dtype: str, size: int) -> bytes:
 
 def _vtu(model: Model, grid: Grid, path: Path, dtype: str, count: Callable[[], None]) -> None:
     """An unstructured grid of lines, quadrilaterals or hexahedra, through meshio."""
-    import meshio
+    meshio: Any = importlib.import_module("meshio")
 
     axes = grid.dimensions
     points = int(np.prod(grid.shape))
@@ -152,7 +153,10 @@ def _vtu(model: Model, grid: Grid, path: Path, dtype: str, count: Callable[[], N
 def _cells(shape: tuple[int, ...]) -> list[tuple[str, Any]]:
     """Corners of the cells in VTK's order: around the bottom face, then around the top."""
     number = np.arange(int(np.prod(shape))).reshape(shape)
-    corners = {1: [(0,), (1,)], 2: [(0, 0), (1, 0), (1, 1), (0, 1)]}
+    corners: dict[int, list[tuple[int, ...]]] = {
+        1: [(0,), (1,)],
+        2: [(0, 0), (1, 0), (1, 1), (0, 1)],
+    }
     corners[3] = [(*c, k) for k in (0, 1) for c in corners[2]]
     kind = {1: "line", 2: "quad", 3: "hexahedron"}[len(shape)]
     columns = [

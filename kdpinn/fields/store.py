@@ -35,7 +35,7 @@ def attributes(model: Model, grid: Grid, dtype: str) -> dict[str, Any]:
     }
 
 
-def described(variable: Variable) -> dict[str, str]:
+def described(variable: Variable) -> dict[str, Any]:
     """CF attributes of one variable."""
     return {"long_name": variable.name, "units": variable.unit or "1"}
 

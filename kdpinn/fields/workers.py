@@ -6,10 +6,12 @@ chunks do not depend on each other, nor on who computes them.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
+from typing import Any
 
 from kdpinn.fields.grid import Index
 
@@ -41,7 +43,7 @@ def by_dask(work: Work, indices: Sequence[Index], address: str) -> Iterator[Inde
         ValueError: Dask is not installed, or no scheduler answers.
     """
     try:
-        import distributed
+        distributed: Any = importlib.import_module("distributed")
     except ImportError:
         raise ValueError(
             "`--dask` needs dask and distributed, which are not installed: "
@@ -55,7 +57,7 @@ def by_dask(work: Work, indices: Sequence[Index], address: str) -> Iterator[Inde
         left = iter(indices)
         workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
-        def submit(count: int) -> list[distributed.Future]:
+        def submit(count: int) -> list[Any]:
             chosen = itertools.islice(left, count)
             # Not pure: a chunk is a file, not the index that is returned.
             return [client.submit(work, i, pure=False, retries=RETRIES) for i in chosen]
