@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def dataset(model: Model, coordinates: Mapping[str, ArrayLike], dtype: DTypeLike) -> Any:
     """See `Model.to_xarray`."""
     try:
-        import xarray
+        xarray: Any = importlib.import_module("xarray")
     except ImportError:
         raise ImportError("`to_xarray` needs xarray: pip install xarray") from None
     names = [variable.name for variable in model.inputs]
