@@ -10,7 +10,7 @@ import os
 
 import typer
 
-from kdpinn.commands import fields, files, live, releases, runs, structures, studies
+from kdpinn.commands import fields, files, live, quantization, releases, runs, structures, studies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +35,7 @@ app.command()(runs.train)
 app.command()(runs.distill)
 app.command()(structures.discover)
 app.command()(studies.search)
+app.command()(quantization.quantize)
 app.command()(files.export)
 app.command("import")(files.import_)
 app.command("eval")(fields.eval_)

@@ -14,7 +14,7 @@ esac
 
 isa_flags() {
     case "$1" in
-        *_avx2*.c) echo -mavx2 -mfma ;;
+        *_avx2*.c) echo -mavx2 -mfma -mf16c ;;
         *_avx512*.c) echo -mavx512f -mavx512dq -mavx512bw -mavx512vl ;;
     esac
 }

@@ -4,6 +4,10 @@
  * an amalgamated build, whose compiler was told that the processor has it. */
 #include "internal.h"
 
+#if defined(KD_WITH_X86) && !defined(KD_ONLY)
+#include <cpuid.h>
+#endif
+
 #ifdef KD_NO_F32
 #define F32(isa) NULL
 #else
@@ -50,12 +54,22 @@ static int equal(const char *a, const char *b) {
     return *a == *b;
 }
 
+#if defined(KD_WITH_X86) && !defined(KD_ONLY)
+/* Every processor with AVX2 has it, but a virtual machine may not say so. The compilers' own question
+ * knows it only in late versions. */
+static int has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+#endif
+
 static int runs_here(const kd_isa *isa) {
 #if defined(KD_WITH_X86) && !defined(KD_ONLY)
     if (equal(isa->name, "avx512"))
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (equal(isa->name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (equal(isa->name, "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 #endif
     return isa->name != NULL; /* NEON is part of every AArch64 */
 }

@@ -85,12 +85,19 @@ kd_status kd_check_symmetry(const kd_model *model);
  * [n_in][neurons of the block]; for single points, [n_in][n_out], with n_out padded to whole
  * vectors by zeros. The bias is padded in the same way.
  *
+ * A narrow layer keeps the file's codes, or wider ones that hold them; kernels for float vectors
+ * expand a block of them for each tile of points. For single points float16 stays narrow and integers do
+ * not: there each weight is used once, and scaling it takes longer than loading it. In plans for doubles or without vectors, and where
+ * the Walsh-Hadamard basis mixes weights, all are expanded once.
+ *
  * Tied layers have `copies` of n_out neurons. Their weights and bias are stored once, or, between
  * two hidden layers, once for each of the `sets` of the Walsh-Hadamard basis. */
 typedef struct {
     uint32_t n_in, n_out, activation, rows; /* rows: neurons in a full block */
     uint32_t copies, sets;
+    uint32_t narrow; /* KD_TYPE_F16, KD_TYPE_I8 or KD_TYPE_I16: items of weight; 0: as the plan's */
     const void *weight, *single, *bias;
+    const float *turns; /* scales of narrow integers: of each block, repeated, rows + lanes of them */
 } kd_layer;
 
 typedef kd_status kd_run(const kd_plan *plan, const kd_channels *channels, size_t n, const void *x,
@@ -100,6 +107,7 @@ typedef kd_status kd_run(const kd_plan *plan, const kd_channels *channels, size_
 typedef struct {
     uint32_t lanes;    /* points in a vector */
     uint32_t max_rows; /* largest block of neurons that the kernel has code for */
+    uint32_t narrow;   /* whether it expands narrow weights; a plan for it keeps them then */
     kd_run *run;
 } kd_kernels;
 
@@ -176,6 +184,7 @@ struct kd_plan {
     const char *isa;
     kd_precision precision;
     uint32_t inputs, outputs, layers, width; /* width: of the widest layer, inputs included */
+    uint32_t widened; /* vectors that the largest expanded block of narrow weights takes; 0 without any */
     uint32_t span; /* reals that a layer's neurons take for one point, each copy in whole vectors */
     kd_symmetry symmetry;
     struct { double shift, scale, lower, upper; } input[KD_MAX_INPUTS];
@@ -189,16 +198,18 @@ struct kd_plan {
 static inline uint32_t kd_padded(uint32_t n, uint32_t lanes) { return (n + lanes - 1) / lanes * lanes; }
 
 /* Points per lane group: enough columns to hide the latency of the FMAs, few enough for the L1. In
- * wide layers as many as a block of the most neurons takes at once: 2, or 3 of 32 registers. */
+ * wide layers as many as a block of the most neurons takes at once: 2, or 3 of 32 registers. Twice as
+ * many where narrow weights are expanded for each tile. */
 static inline uint32_t kd_tile_vectors(const kd_plan *plan, uint32_t channels) {
-    if (channels == 1) return plan->width <= 64 ? 4 : plan->kernels->max_rows > 6 ? 3 : 2;
-    return channels < 4 ? 2 : 1;
+    const uint32_t tiles = plan->widened ? 2 : 1;
+    if (channels == 1) return tiles * (plan->width <= 64 ? 4 : plan->kernels->max_rows > 6 ? 3 : 2);
+    return tiles * (channels < 4 ? 2 : 1);
 }
 
-/* Vectors of both buffers that the layers take turns with; what the functions of the coordinates need,
+/* Vectors of both buffers that the layers take turns with and of the expanded block; what the functions of the coordinates need,
  * [input][vector] and [operation][column], follows. */
 static inline size_t kd_buffer_vectors(const kd_plan *plan, uint32_t channels) {
-    return 2 * (size_t)plan->width * kd_tile_vectors(plan, channels) * channels;
+    return 2 * (size_t)plan->width * kd_tile_vectors(plan, channels) * channels + plan->widened;
 }
 
 /* Neurons per block: the largest divisor of n_out that the kernel can take, if one is at least

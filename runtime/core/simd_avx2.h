@@ -1,4 +1,4 @@
-/* AVX2 vectors: 8 float or 4 double lanes. Needs AVX2 and FMA. */
+/* AVX2 vectors: 8 float or 4 double lanes. Needs AVX2, FMA and F16C. */
 #include <immintrin.h>
 
 #define KD_ISA avx2
@@ -34,6 +34,17 @@ static inline vec v_exp2i(vec k) {
 static inline int v_any_outside(vec a, vec lower, vec upper) {
     return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a, lower, _CMP_NGE_UQ),
                                            _mm256_cmp_ps(a, upper, _CMP_NLE_UQ))) != 0;
+}
+#define KD_NARROW
+/* LANES weights of a narrow type. */
+static inline vec v_from_i8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+static inline vec v_from_i16(const int16_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+static inline vec v_from_f16(const uint16_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 #else
 typedef double real;

@@ -37,6 +37,17 @@ static inline vec v_exp2i(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f),
 static inline int v_any_outside(vec a, vec lower, vec upper) {
     return (_mm512_cmp_ps_mask(a, lower, _CMP_NGE_UQ) | _mm512_cmp_ps_mask(a, upper, _CMP_NLE_UQ)) != 0;
 }
+#define KD_NARROW
+/* LANES weights of a narrow type. */
+static inline vec v_from_i8(const int8_t *p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+static inline vec v_from_i16(const int16_t *p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)));
+}
+static inline vec v_from_f16(const uint16_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
 #else
 typedef double real;
 typedef __m512d vec;

@@ -32,6 +32,14 @@ static inline vec v_exp2i(vec k) {
 static inline int v_any_outside(vec a, vec lower, vec upper) {
     return vminvq_u32(vandq_u32(vcgeq_f32(a, lower), vcleq_f32(a, upper))) == 0;
 }
+#define KD_NARROW
+/* LANES weights of a narrow type. */
+static inline vec v_from_i8(const int8_t *p) {
+    const int8x8_t codes = vcreate_s8((uint64_t)kd_u32((const uint8_t *)p));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(codes))));
+}
+static inline vec v_from_i16(const int16_t *p) { return vcvtq_f32_s32(vmovl_s16(vld1_s16(p))); }
+static inline vec v_from_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 #else
 typedef double real;
 typedef float64x2_t vec;

@@ -84,12 +84,13 @@ class Layer:
     def _store(self) -> None:
         """Resolves and checks how the weight is stored."""
         own = "f64" if self.weight.dtype == np.float64 else "f32"
-        precision = self.precision or own
+        # Whole floats follow the weights, so that `replace` may exchange them for another type.
+        precision = own if self.precision in ("", "f32", "f64") else self.precision
         if precision not in PRECISIONS:
             raise FormatError(
                 "LAYER", f"a layer has the precision {precision!r}, known: {', '.join(PRECISIONS)}"
             )
-        if precision != own and (own == "f64" or precision == "f64"):
+        if precision != own and own == "f64":
             raise FormatError(
                 "LAYER", f"a layer of {own} weights cannot be stored as {precision}: convert it"
             )

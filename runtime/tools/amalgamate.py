@@ -26,7 +26,7 @@ PUBLIC = ("kdpinn.h", "kdpinn_assimilate.h")
 SHARED = ("internal.h", *PUBLIC)
 VECTORS = {  # best first, with the macros of a compiler whose target has them
     "avx512": ("__AVX512F__", "__AVX512DQ__", "__AVX512BW__", "__AVX512VL__"),
-    "avx2": ("__AVX2__", "__FMA__"),
+    "avx2": ("__AVX2__", "__FMA__", "__F16C__"),
     "neon": ("__ARM_NEON", "__aarch64__"),
     "wasm": ("__wasm_simd128__",),
     "scalar": (),

@@ -2,24 +2,20 @@
 
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kdp_samples import bare_model
+from narrow_samples import narrow_sample, stored_as, widened
+from numpy_model import NumpyModel
+from tied_samples import tied_model
+
+from kdpinn_export.fixed import FRACTION, ONE, c_tables, fixed, fixed_tanh
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "runtime" / "core"
-sys.path.append(str(ROOT / "tests" / "runtime"))
-
-from kdp_samples import bare_model  # noqa: E402
-from narrow_samples import narrow_sample, stored_as, widened  # noqa: E402
-from numpy_model import NumpyModel  # noqa: E402
-from tied_samples import tied_model  # noqa: E402
-
-from kdpinn_export.fixed import FRACTION, ONE, c_tables, fixed, fixed_tanh  # noqa: E402
-
 MODELS = {
     "i8": lambda: stored_as(bare_model(sizes=(2, 20, 20, 1)), "i8"),
     "i4": lambda: stored_as(bare_model(sizes=(3, 7, 5, 2)), "i4"),

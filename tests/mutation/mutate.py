@@ -91,6 +91,26 @@ MUTATIONS = {
         "kd_scale(t, k / t->cols)",
         "kd_scale(t, k / t->cols / t->rows)",
     ),
+    "narrow scales off by one neuron": (
+        "narrow.inc",
+        "first += turn;",
+        "first += turn + 1;",
+    ),
+    "narrow weights of the first block for all": (
+        "narrow.inc",
+        "const size_t begin = row * layer->n_in, count",
+        "const size_t begin = 0, count",
+    ),
+    "scales of the first block for all": (
+        "narrow.inc",
+        "layer->turns + row + row / layer->rows * LANES;",
+        "layer->turns;",
+    ),
+    "single points with another's halves": (
+        "plan.c",
+        "const uint8_t *const half = from->weight.data + 2 * at;",
+        "const uint8_t *const half = from->weight.data + 2 * i;",
+    ),
     "subnormal halves": (
         "tensors.c",
         "if (size < 0x0400) {",
@@ -108,13 +128,13 @@ MUTATIONS = {
     ),
     "block of rows off by one": (
         "plan.c",
-        "(o - first),",
-        "(o - first + 1) % in_block,",
+        "(o - first));",
+        "(o - first + 1) % in_block);",
     ),
     "tail of a single point dropped": (
         "kernels.inc",
-        "if (stride - at >= LANES) neurons(1,",
-        "if (stride - at > LANES) neurons(1,",
+        "if (w->stride - at >= LANES) neurons(narrow, 1,",
+        "if (w->stride - at > LANES) neurons(narrow, 1,",
     ),
     "last point of a tile dropped": (
         "kernels.inc",
@@ -204,8 +224,8 @@ MUTATIONS = {
     ),
     "output that changes its sign with a bias": (
         "model.c",
-        "if (s->character[j] != 0 && element(bias, j) != 0) return 0;",
-        "if (s->character[j] != 0 && element(bias, 0) != element(bias, j)) return 0;",
+        "if (s->character[j] != 0 && kd_element(bias, j) != 0) return 0;",
+        "if (s->character[j] != 0 && kd_element(bias, 0) != kd_element(bias, j)) return 0;",
     ),
     "map: one cross term of a product": (
         "coordinates.inc",

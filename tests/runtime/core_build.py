@@ -9,7 +9,7 @@ from pathlib import Path
 # tests/mutation/mutate.py sets the variable to a copy with a mistake in it.
 CORE = Path(os.environ.get("KDPINN_CORE") or Path(__file__).parents[2] / "runtime" / "core")
 X86_FLAGS = {
-    "avx2": ["-mavx2", "-mfma"],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"],
 }
 ON_X86 = platform.machine() in ("x86_64", "AMD64")

@@ -26,7 +26,7 @@ LANGUAGES = {
 }
 VECTORS = {
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"],
-    "avx2": ["-mavx2", "-mfma"],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "neon": [],
     "scalar": ["-DKD_USE_SCALAR"],
 }

@@ -1,0 +1,182 @@
+"""Quantization of small networks: what is planted is found, the refit keeps its promises."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kdp_samples import bare_model, sample
+from narrow_samples import stored_as, widened
+from tied_samples import tied_model
+from typer.testing import CliRunner
+
+from kdpinn.cli import app
+from kdpinn.quantization import (
+    Budget,
+    RefitSettings,
+    Subject,
+    advice,
+    box_of,
+    checked,
+    each_layer,
+    method_of,
+    mixed_precision,
+    quantize,
+)
+from kdpinn.quantization.coding import Coding, flat
+from kdpinn.quantization.mixed import stored_bytes
+from kdpinn.quantization.straight_through import straight_through
+from kdpinn_export.grids import NARROW
+from kdpinn_export.relayered import relayered
+from kdpinn_runtime import load, pack, read, verify, write
+
+SIZES = (2, 6, 6, 1)
+QUICK = RefitSettings(between=3, rounds=4)
+
+
+def complete(file):
+    """A sample with the limits and answers that belong to its weights, a card, and no problem."""
+    return relayered(file, file.layers, {"problem": "unknown to everybody"})
+
+
+def subject(file=None, **options):
+    file = complete(sample(sizes=SIZES)) if file is None else file
+    return Subject(file=file, box=box_of(file), **options)
+
+
+@pytest.mark.parametrize("name", [None, "odd", "swap with signs and both", "four"])
+def test_numbers_and_parameters_belong_together(name):
+    file = bare_model(sizes=SIZES) if name is None else tied_model(name, hidden=(3, 2))
+    coding = Coding.of(file, ("i8",) * len(file.layers))
+    assert np.array_equal(coding.theta(coding.values), flat(file.layers))
+    assert len(coding.values) == file.weight_count
+    assert coding.narrow.sum() == sum(layer.weight.size for layer in file.stored_layers)
+
+
+@pytest.mark.parametrize("precision", NARROW)
+def test_the_refit_is_far_closer_than_rounding(precision):
+    """And the file says the same as the layers that were judged."""
+    about = subject()
+    each = each_layer(about.file, precision)
+    plain = quantize(about, each, method="post-training")
+    fitted = quantize(about, each, settings=QUICK)
+    closer = {"f16": 5, "i4": 3, "i6": 5}.get(precision, 20)
+    assert fitted.distance * closer < plain.distance
+    assert fitted.file.precisions == each
+    assert fitted.file.weight_bytes == plain.file.weight_bytes
+    values = load(pack(fitted.file))(about.check_points)
+    base = load(pack(about.file))(about.check_points)
+    distance = np.linalg.norm(values - base) / np.linalg.norm(base)
+    assert distance == pytest.approx(fitted.distance, rel=1e-3)
+    assert fitted.file.card["quantization"]["precisions"] == list(each)
+
+
+def test_a_network_that_lies_on_a_grid_stays_there():
+    planted = complete(widened(stored_as(sample(sizes=SIZES), "i8")))
+    about = subject(planted)
+    found = quantize(about, each_layer(planted, "i8"), settings=QUICK)
+    assert found.distance < 1e-6
+
+
+def test_tied_layers_keep_their_symmetry_exactly():
+    file = tied_model("odd", hidden=(4, 3))
+    about = subject(file)
+    fitted = quantize(about, each_layer(file, "i8"), settings=QUICK)
+    plain = quantize(about, each_layer(file, "i8"), method="post-training")
+    assert fitted.distance * 10 < plain.distance
+    model = load(pack(fitted.file))
+    for generator in file.symmetry.generators:
+        x = about.check_points[:100]
+        moved = np.ascontiguousarray(x[:, list(generator.order)] * np.array(generator.signs))
+        assert np.array_equal(model(moved), model(x) * np.array(generator.outputs))
+
+
+def test_straight_through_training_lies_between():
+    about = subject()
+    each = each_layer(about.file, "i6")
+    coding = Coding.of(about.file, each)
+    plain = quantize(about, each, method="post-training").distance
+    values, scales = straight_through(coding, about.objective, steps=150)
+    assert np.array_equal(coding.nearest(values, scales), values)
+    assert about.distance(coding.stored(values, scales)) < 0.8 * plain
+
+
+def test_a_quantized_file_verifies_itself():
+    done = quantize(subject(), ("i8", "i6", "f16"), settings=QUICK)
+    verdict = verify(load(pack(done.file)), latency=False)
+    assert verdict.passed, str(verdict)
+
+
+def test_the_search_for_an_error_finds_a_small_file():
+    about = subject(complete(sample(sizes=(2, 10, 10, 1))))  # smaller ones drown in the padding
+    found = mixed_precision(about, error=3e-3, settings=QUICK)
+    assert found.distance <= 3e-3
+    assert found.file_bytes == len(pack(found.quantized.file))
+    assert stored_bytes(about.file, found.quantized.precisions) < stored_bytes(
+        about.file, each_layer(about.file, "i8")
+    )
+
+
+def test_the_search_beats_uniform_bits_at_the_same_bytes():
+    about = subject()
+    uniform = quantize(about, each_layer(about.file, "i8"), settings=QUICK)
+    mixed = mixed_precision(about, like="i8", settings=QUICK)
+    assert mixed.file_bytes <= len(pack(uniform.file))
+    assert mixed.distance < uniform.distance
+    with pytest.raises(ValueError, match="either `error` or `like`"):
+        mixed_precision(about)
+
+
+def test_the_gate_names_what_failed_the_layer_and_what_would_fit():
+    about = subject()
+    done = quantize(about, each_layer(about.file, "i4"), method="post-training")
+    checks = checked(about, done, Budget(error=1e-3))
+    assert not all(check.passed for check in checks)
+    told = advice(about, done, checks)
+    assert "error" in told
+    assert "costs most" in told
+    assert "--precision i" in told
+    close = quantize(about, each_layer(about.file, "i16"), settings=QUICK)
+    assert all(check.passed for check in checked(about, close, Budget()))
+
+
+def test_a_damaged_layer_fails_each_check():
+    """The gate sees an error, a residual and a derivative that are wrong."""
+    about = subject()
+    good = quantize(about, each_layer(about.file, "i16"), settings=QUICK)
+    first = about.file.layers[0]
+    changed = replace(first, weight=first.weight * np.float32(1.5))
+    bad = relayered(about.file, (changed, *about.file.layers[1:]), {})
+    damaged = replace(good, file=bad, distance=about.distance(bad.layers))
+    failed = {check.name for check in checked(about, damaged, Budget()) if not check.passed}
+    assert failed == {"error", "residual of momentum", "derivative"}
+
+
+def test_wrong_use_is_said():
+    file = subject().file
+    assert each_layer(file, "i8, i4,f16") == ("i8", "i4", "f16")
+    with pytest.raises(ValueError, match="names 2 layers, the model has 3"):
+        each_layer(file, "i8,i4")
+    with pytest.raises(ValueError, match="no method 'magic'.*refit"):
+        method_of("magic")
+    with pytest.raises(ValueError, match=r"ascend to 1, got \(0.5,\)"):
+        RefitSettings(fractions=(0.5,))
+    with pytest.raises(ValueError, match=r"Budget.error.*> 0, got 0"):
+        Budget(error=0)
+
+
+def test_the_command_writes_a_file_or_says_why_not(tmp_path):
+    source = tmp_path / "student.kdp"
+    write(source, subject().file)
+    run = CliRunner().invoke(app, ["quantize", str(source), "--precision", "i12"])
+    assert run.exit_code == 0, run.output
+    target = tmp_path / "student-i12.kdp"
+    assert read(target).precisions == ("i12",) * 3
+    assert "weights as i12,i12,i12" in run.output
+    options = ["--precision", "i4", "--method", "post-training", "--out", str(tmp_path / "no.kdp")]
+    run = CliRunner().invoke(app, ["quantize", str(source), *options])
+    assert run.exit_code == 1
+    assert "Nothing was written" in run.output
+    assert not (tmp_path / "no.kdp").exists()
+    run = CliRunner().invoke(app, ["quantize", str(source), "--precision", "i7"])
+    assert run.exit_code == 2
+    assert "There is no precision 'i7'" in run.output
