@@ -46,7 +46,7 @@ class RefitSettings:
 
     fractions: tuple[float, ...] = (0.5, 0.75, 0.875, 0.95, 1.0)
     iterations: int = 12
-    between: int = 8
+    between: int = 12
     orders: tuple[Order, ...] = ("largest",)
     rounds: int = 12
 

@@ -28,7 +28,7 @@ class Platform:
 
 
 AVX = {
-    "avx2": ("-mavx2", "-mfma"),
+    "avx2": ("-mavx2", "-mfma", "-mf16c"),
     "avx512": ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"),
 }
 # gcc cannot align the stack for vectors on Windows (its bug 54412): no aligned moves, then.
