@@ -47,7 +47,7 @@ def informative_places(model: Model) -> Array:
         twin.restore([np.log(nu)], [[1.0]])
         told.append(twin.state(candidates).gradient[:, 0, 0] ** 2)
     information = np.array(told)
-    total, chosen = np.full(len(information), 1e-12), []
+    total, chosen = np.full(len(information), 1e-12), list[int]()
     for _ in range(READINGS):
         gain = np.sum(np.log1p(information / total[:, None]), axis=0)
         gain[chosen] = -np.inf
