@@ -36,7 +36,7 @@ def sign_bundle(model: Path, key: Path) -> Path:
         ValueError: the package is missing, or the key is of no use to it.
     """
     if find_spec("model_signing") is None:
-        raise ValueError("bundles need the package model-signing: pip install 'kdpinn[sign]'")
+        raise ValueError("bundles need the package model-signing: pip install 'kdpinn[bundle]'")
     signing: Any = import_module("model_signing.signing")
     bundle = Path(f"{model}.bundle")
     with tempfile.TemporaryDirectory(prefix="kdpinn-sign-") as folder:

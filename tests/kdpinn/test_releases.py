@@ -8,7 +8,7 @@ import pytest
 from kdp_samples import sample
 from typer.testing import CliRunner
 
-pytest.importorskip("cryptography", reason="needs the package cryptography (extra sign)")
+pytest.importorskip("cryptography", reason="needs the package cryptography (extra bundle)")
 
 from kdpinn.cli import app
 from kdpinn_runtime import pack
@@ -56,7 +56,7 @@ def test_wrong_use_is_said_in_a_line(model, tmp_path):
 
 
 def test_a_bundle_is_one_that_openssf_checks(model, tmp_path):
-    pytest.importorskip("model_signing", reason="needs the package model-signing (extra sign)")
+    pytest.importorskip("model_signing", reason="needs the package model-signing (extra bundle)")
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
