@@ -43,12 +43,17 @@ def chunk_values(model: Model, grid: Grid, index: Index, dtype: Any) -> NDArray[
     part = grid.part(index)
     shape = tuple(s.stop - s.start for s in part)
     out = np.empty((len(model.outputs), *shape), dtype)
-    rows = max(1, SLAB // max(1, int(np.prod(shape[1:]))))
+    width = int(np.prod(shape[1:]))
+    rows = max(1, SLAB // width)
+    column = next(k for k, axis in enumerate(grid.axes) if axis.count > 1)
+    lead = grid.axes[column].values[part[0]]
+    # Of the points only the first dimension changes from slab to slab.
+    points = grid.points((slice(part[0].start, part[0].start + rows), *part[1:]), dtype)
     for first in range(0, shape[0], rows):
-        last = min(shape[0], first + rows)
-        lead = slice(part[0].start + first, part[0].start + last)
-        values = model(grid.points((lead, *part[1:]), dtype))
-        out[:, first:last] = values.T.reshape(-1, last - first, *shape[1:])
+        values = lead[first : first + rows]
+        slab = points[: len(values) * width]
+        slab.reshape(len(values), width, -1)[:, :, column] = values[:, None]
+        out[:, first : first + rows] = model(slab).T.reshape(-1, len(values), *shape[1:])
     return out
 
 
