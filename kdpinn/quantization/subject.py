@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,8 +45,8 @@ class Subject:
 
     @cached_property
     def field(self) -> Field:
-        """The model's trainable form. Raises ValueError where it has none."""
-        return field_of(self.file)
+        """The model's trainable form, written out if tied. Raises ValueError where it has none."""
+        return field_of(replace(self.file, symmetry=None))
 
     @cached_property
     def objective(self) -> LeastSquares:
