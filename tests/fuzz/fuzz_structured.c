@@ -274,7 +274,7 @@ static void repair_output_bias(parts *p, size_t outputs, uint32_t dtype) {
 }
 
 /* The type of a layer's weight: `dtype`, or beside float32 whatever narrow one its record says. */
-static uint32_t weight_type(const parts *p, size_t index, uint32_t dtype) {
+static uint32_t weight_type(parts *p, size_t index, uint32_t dtype) {
     const uint8_t *const r = find(p, KD_REC_TENSOR, index);
     const uint32_t said = r ? kd_u32(r + 8) : 0;
     return dtype == 1 && said > 2 && said < KD_TYPES ? said : dtype;
