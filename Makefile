@@ -11,8 +11,14 @@ PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
 .PHONY: targets mcu demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
 
+# A student, its report, an FMU run in FMPy, and the live page.
+DEMO := runs/burgers-quick
 demo: $(VENV)/.kdpinn
-	$(BIN)/kdpinn run burgers --preset quick --out runs/burgers-quick --resume
+	$(BIN)/kdpinn run burgers --preset quick --out $(DEMO) --resume
+	$(BIN)/kdpinn export $(DEMO)/student.kdp --to fmu --out $(DEMO)/exports
+	$(BIN)/python examples/fmu.py $(DEMO)/exports/fmu-f32/student.fmu
+	if command -v clang && command -v wasm-ld && command -v node; then $(BIN)/kdpinn export $(DEMO)/student.kdp --to wasm --out $(DEMO)/exports; \
+	else echo "The live page needs clang, lld and node (Debian: apt install clang lld nodejs)."; fi
 
 # Whole files go to one process each: their tests share what they compile and train.
 test: $(VENV)/.kdpinn
