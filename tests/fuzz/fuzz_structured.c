@@ -240,6 +240,7 @@ static void repair_map(parts *p, uint32_t kind, uint32_t owner, size_t results) 
 static void repair_symmetry(parts *p) {
     const uint32_t inputs = (uint32_t)count_of(p, KD_REC_INPUT), outputs = (uint32_t)count_of(p, KD_REC_OUTPUT);
     uint8_t *const r = find(p, KD_REC_SYMMETRY, 0);
+    uint8_t *normalize[2];
     uint32_t generators, swap, b, i;
     if (r == NULL) return;
     generators = 1 + (kd_u32(r + 8) + 3) % 4, swap = inputs > 1 && r[24] % 2;
@@ -257,10 +258,12 @@ static void repair_symmetry(parts *p) {
     }
     for (i = 0; i < 16; ++i) {
         const uint32_t keep = i < outputs ? (1u << generators) - 1 : 0;
+        uint8_t *const affine = find(p, KD_REC_AFFINE, i);
         r[56 + i / 2] &= (uint8_t)(i % 2 ? 0x0F | keep << 4 : 0xF0 | keep);
-        if (i < outputs && (r[56 + i / 2] >> 4 * (i % 2) & 15)) put_f64(find(p, KD_REC_AFFINE, i) + 16, 0);
+        if (affine != NULL && i < outputs && (r[56 + i / 2] >> 4 * (i % 2) & 15)) put_f64(affine + 16, 0);
     }
-    if (swap) memcpy(find(p, KD_REC_NORMALIZE, 1) + 8, find(p, KD_REC_NORMALIZE, 0) + 8, 16);
+    normalize[0] = find(p, KD_REC_NORMALIZE, 0), normalize[1] = find(p, KD_REC_NORMALIZE, 1);
+    if (swap && normalize[1] != NULL) memcpy(normalize[1] + 8, normalize[0] + 8, 16);
 }
 
 /* Zeros for the outputs that change their sign; the bias was laid last. */
