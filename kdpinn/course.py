@@ -21,7 +21,7 @@ from kdpinn.outcome import Outcome
 from kdpinn.plan import Order
 from kdpinn.steps import Site
 from kdpinn.stored import write_arrays
-from kdpinn.structure.rebuild import train_tied
+from kdpinn.structure.rebuild import fitted_widths, new_tied_field
 from kdpinn.teacher import train_teacher
 from kdpinn.teachers.lesson import Lesson
 from kdpinn.teachers.protocol import Scattered, Sliced, Teacher
@@ -128,10 +128,12 @@ class Course:
 
     def trained_teacher(self, settings: Facts) -> Trained:
         """A network by the recipe, tied if the run has a structure."""
-        group = self.site.structure
+        group, recipe = self.site.structure, self.recipe
         if group is None:
-            return train_teacher(self.problem, self.recipe, **settings)
-        return train_tied(self.problem, group, self.recipe, **settings)
+            return train_teacher(self.problem, recipe, **settings)
+        widths = fitted_widths(recipe.teacher, group.order)
+        start = new_tied_field(self.problem, group, widths, recipe, self.order.seed)
+        return train_teacher(self.problem, recipe, start=start, **settings)
 
     def students(self, teacher: Teacher) -> None:
         """All students; everything else is made from the last, or, of samples, from the best."""

@@ -34,6 +34,7 @@ def train_teacher(
     resume: bool = False,
     console: Console | None = None,
     team: Team = ALONE,
+    start: Field | None = None,
 ) -> Trained:
     """Train the recipe's teacher on the problem.
 
@@ -43,11 +44,12 @@ def train_teacher(
         resume: continue from teacher.checkpoint if it is there.
         console: where the progress bar is drawn; None draws none.
         team: the processes that share the work.
+        start: an untrained field in place of the recipe's own network, such as a tied one.
     Raises:
         TrainingDiverged, Interrupted, ValueError: see `kdpinn.train.train`.
     """
     seed = recipe.seed if seed is None else seed
-    field = new_field(problem, recipe.teacher, recipe.activation, seed, recipe.fourier)
+    field = start or new_field(problem, recipe.teacher, recipe.activation, seed, recipe.fourier)
     settings = settings_for(
         "teacher", recipe, out_dir, seed, resume=resume, console=console, team=team
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kdpinn_runtime import Check, unpack
+from kdpinn_runtime.atomic import replacing
 
 from .fmu.options import FmuOptions
 from .narrowing import narrowing_checks
@@ -102,7 +102,7 @@ def export(target: Target, request: Request, out: Path) -> Exported:
         raise Refused(label, narrow)
     files = target.build(request)
     out.mkdir(parents=True, exist_ok=True)
-    with _replacing(out / label) as folder:
+    with _replacing_folder(out / label) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(data)
         checks = [*narrow, *target.check(request, folder)]
@@ -166,19 +166,13 @@ def _manifest(out: Path, request: Request) -> dict[str, Any]:
 
 def _write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     manifest["exports"] = dict(sorted(manifest["exports"].items()))
-    handle, name = tempfile.mkstemp(dir=out, prefix=f".{MANIFEST}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-        os.chmod(name, 0o644)
-        os.replace(name, out / MANIFEST)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with replacing(out / MANIFEST) as stream:
+        stream.write(text.encode())
 
 
 @contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
+def _replacing_folder(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` when the block ends without an error."""
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     old = fresh.with_name(fresh.name + ".old")

@@ -23,7 +23,6 @@ from kdpinn.structure.gate import Gate, judge_structure
 from kdpinn.structure.group import Group
 from kdpinn.structure.tied import symmetry_error, tied_like
 from kdpinn.teacher import error_against_reference, new_field, settings_for, train_on_equation
-from kdpinn.team import ALONE, Team
 from kdpinn.train import Trained
 
 SYMMETRY_POINTS = 512
@@ -152,31 +151,6 @@ def new_tied_field(
     """
     plain = new_field(problem, hidden, recipe.activation, seed, recipe.fourier)
     return tied_like(plain, group, problem.domain, torch.Generator().manual_seed(seed))
-
-
-def train_tied(
-    problem: Problem,
-    group: Group,
-    recipe: Recipe,
-    out_dir: Path | None = None,
-    seed: int | None = None,
-    *,
-    resume: bool = False,
-    console: Console | None = None,
-    team: Team = ALONE,
-) -> Trained:
-    """Train the recipe's teacher, tied by a group; see `kdpinn.teacher.train_teacher`.
-
-    Raises:
-        ValueError: the group does not go with the problem, and why.
-    """
-    seed = recipe.seed if seed is None else seed
-    hidden = fitted_widths(recipe.teacher, group.order)
-    field = new_tied_field(problem, group, hidden, recipe, seed)
-    settings = settings_for(
-        "teacher", recipe, out_dir, seed, resume=resume, console=console, team=team
-    )
-    return train_on_equation(problem, field, recipe.training, settings)
 
 
 def fitted_widths(hidden: tuple[int, ...], order: int) -> tuple[int, ...]:

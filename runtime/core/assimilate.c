@@ -62,7 +62,7 @@ void kd_assimilate_drift(const kd_assimilation *how, double duration, kd_estimat
 
 /* Places over the domain, in the middle of equal cells of the unknowns that the estimate leaves open, the
  * others at their mean; the mean itself is the first. Their number. */
-static uint32_t spread(const problem *p, double places[MAX_PLACES][KD_MAX_UNKNOWNS]) {
+static uint32_t spread(const problem *p, double places[1 + MAX_PLACES][KD_MAX_UNKNOWNS]) {
     static const uint32_t cells[4] = {1, 8, 5, 3}; /* of one unknown, by how many are open */
     const uint32_t unknowns = p->how->unknowns;
     uint32_t open[KD_MAX_UNKNOWNS], opened = 0, total = 1, c, k;

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._atomic import replacing
 from ._baseline import ROLES
 from ._card import card_bytes
 from ._coordinates import OPERATION_KINDS, CoordinateMap
@@ -31,6 +30,7 @@ from ._records import (
 )
 from ._refusals import Problems
 from ._symmetry_record import symmetry_fields
+from .atomic import replacing
 
 _OWN = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 

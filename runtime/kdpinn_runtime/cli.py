@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
-from ._atomic import replacing
 from ._conditions import COMPANIES, Company, company, flusher
 from ._evaluator import Evaluator, finite_or_none
 from ._info import as_text, describe
@@ -24,6 +23,7 @@ from ._refusals import FormatError
 from ._table import Columns, evaluate_csv, parse_point, text_stream
 from ._text import aligned
 from ._writer import content_digest
+from .atomic import replacing
 from .verify import verify
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from kdp_samples import bare_model, network, same, sample, tiny, with_baseline
 from kdp_surgery import sealed, sections, start_of
 from numpy_model import NumpyModel
 
-from kdpinn_runtime import _atomic
+from kdpinn_runtime import atomic
 from kdpinn_runtime.format import (
     Baseline,
     Equation,
@@ -264,7 +264,7 @@ def full_disk(path, mode):
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "model.kdp"
     write(path, sample())
-    monkeypatch.setattr(_atomic, "open", full_disk, raising=False)
+    monkeypatch.setattr(atomic, "open", full_disk, raising=False)
     with pytest.raises(OSError, match=r"model.kdp: cannot be written .No space left"):
         write(path, tiny())
     monkeypatch.undo()
@@ -279,7 +279,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_atomic.os, "fsync", interrupt)
+    monkeypatch.setattr(atomic.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write(path, tiny())
     assert os.listdir(tmp_path) == ["model.kdp"]

@@ -84,6 +84,7 @@ def test_the_limit_of_ratios():
     assert ratio_limit([1.0, 1.01, 60.0], 70.0) == 1.03
     assert ratio_limit([1.0, 1.1, 60.0], 70.0) == pytest.approx(1.1)  # a polish not converged
     assert ratio_limit([1.0, 1.1, 2.0, 4.0, 9.0], 20.0) == 1.03  # no gap tells true from false
+    assert ratio_limit([1.0, 1.1, 2.0], 3.0) == 1.03  # the widest gap is too narrow
     assert ratio_limit([1.0, 1.5, 60.0], 70.0) == 1.03  # too dear, gap or not
     assert ratio_limit([1.0, 1.1], 70.0) == pytest.approx(1.1)  # all candidates true
     assert ratio_limit([], 70.0) == 1.03

@@ -11,7 +11,7 @@ from structure_groups import signs
 from kdpinn.geometry import Box
 from kdpinn.problems import Problem, dirichlet
 from kdpinn.recipe import Recipe, Training
-from kdpinn.structure.gate import ALLOWANCE
+from kdpinn.structure.gate import ALLOWANCE, judge_structure
 from kdpinn.structure.group import Group
 from kdpinn.structure.rebuild import equal_widths, fitted_widths, new_tied_field, rebuild
 from kdpinn.structure.tied import symmetry_error
@@ -51,6 +51,12 @@ def test_a_true_structure_is_kept_and_exact_before_and_after_training() -> None:
     assert 26 <= figures["equal"]["parameters"] <= 32
     assert figures["rel_l2"] < 1e-2
     assert figures["plain"]["sizes"] == [2, 8, 8, 1]
+    # The solution is judged, by the plain network's mean, not how well the tied one was trained.
+    fresh = new_tied_field(plate(), GROUP, (8, 8), RECIPE, 1)
+    plain = rebuilt.plain.field
+    gate = judge_structure(plate(), GROUP, fresh, plain, RECIPE.training, 0)
+    assert gate.passed
+    assert gate.tied > ALLOWANCE * gate.plain
 
 
 def test_a_symmetry_broken_by_one_percent_is_rejected() -> None:

@@ -50,6 +50,16 @@ def test_a_number_that_is_its_own_negative_is_zero():
     assert relation.free == 1
 
 
+def test_signs_multiply_along_chains():
+    classes = SignedUnionFind(4)
+    classes.join(0, 1, -1)
+    classes.join(2, 3, -1)
+    classes.join(0, 3, 1)  # two classes become one by a member that has the sign -1 in its own
+    relation = classes.relation()
+    assert relation.index.tolist() == [0, 0, 0, 0]
+    assert relation.sign.tolist() == [1, -1, -1, 1]
+
+
 def test_inputs_that_move_the_origin_cannot_tie_weights():
     with pytest.raises(ValueError, match="centered inputs"):
         on_inputs(InputMap(MIRROR, np.array([0.2, 0.0]), np.ones(1)))
