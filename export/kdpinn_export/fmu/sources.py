@@ -68,9 +68,9 @@ def sources_of(model: ModelFile, data: bytes, identity: Identity, options: FmuOp
         "config.h": _config(model, data, identity, options).encode(),
         "model_file.c": _model_array(data).encode(),
     }
-    glue = ["block.h", "block.c", "derivative.c", f"fmi{options.version}.c"]
+    glue = ["block.h", "block.c", "derivative.c", "states.c", f"fmi{options.version}.c"]
     files |= {name: (GLUE / name).read_bytes() for name in glue}
-    own = ("block.c", "derivative.c", f"fmi{options.version}.c", "model_file.c")
+    own = ("block.c", "derivative.c", "states.c", f"fmi{options.version}.c", "model_file.c")
     return Sources(files=files, core=(*core, "processor.c"), own=own, precision=options.precision)
 
 

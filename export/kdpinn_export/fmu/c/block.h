@@ -127,4 +127,12 @@ block_state *block_save(const block *self); /* NULL: no memory */
 block_status block_restore(block *self, const block_state *state);
 block_state *block_state_from(const block *self, const void *bytes, size_t size); /* NULL: not such a state */
 
+/* Saved states as both versions of the standard have them, see states.c; `function` is the standard's. */
+block_status block_get_state(block *self, const char *function, void **state);
+block_status block_set_state(block *self, const char *function, const void *state);
+block_status block_free_state(block *self, const char *function, void **state);
+block_status block_state_size(block *self, const char *function, const void *state, size_t *size);
+block_status block_write_state(block *self, const char *function, const void *state, void *bytes, size_t size);
+block_status block_read_state(block *self, const char *function, const void *bytes, size_t size, void **state);
+
 #endif

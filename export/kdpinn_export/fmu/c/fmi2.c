@@ -165,55 +165,27 @@ fmi2Status fmi2SetString(fmi2Component c, const fmi2ValueReference vr[], size_t 
 /* ---- saved states ---- */
 
 fmi2Status fmi2GetFMUstate(fmi2Component c, fmi2FMUstate *state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL, "no place for the state");
-    free(*state); /* an earlier one, which this one takes the place of */
-    *state = block_save(self);
-    EXPECT(self, *state != NULL, "out of memory");
-    return fmi2OK;
+    return (fmi2Status)block_get_state(c, __func__, state);
 }
 
 fmi2Status fmi2SetFMUstate(fmi2Component c, fmi2FMUstate state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL, "no state");
-    return (fmi2Status)block_restore(self, state);
+    return (fmi2Status)block_set_state(c, __func__, state);
 }
 
 fmi2Status fmi2FreeFMUstate(fmi2Component c, fmi2FMUstate *state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    if (state == NULL) return fmi2OK;
-    free(*state);
-    *state = NULL;
-    return fmi2OK;
+    return (fmi2Status)block_free_state(c, __func__, state);
 }
 
 fmi2Status fmi2SerializedFMUstateSize(fmi2Component c, fmi2FMUstate state, size_t *size) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL && size != NULL, "no state");
-    *size = ((const block_state *)state)->size;
-    return fmi2OK;
+    return (fmi2Status)block_state_size(c, __func__, state, size);
 }
 
 fmi2Status fmi2SerializeFMUstate(fmi2Component c, fmi2FMUstate state, fmi2Byte bytes[], size_t size) {
-    block *const self = c;
-    const block_state *const saved = state;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, saved != NULL && bytes != NULL && size >= saved->size, "too few bytes for the state");
-    memcpy(bytes, saved->bytes, saved->size);
-    return fmi2OK;
+    return (fmi2Status)block_write_state(c, __func__, state, bytes, size);
 }
 
 fmi2Status fmi2DeSerializeFMUstate(fmi2Component c, const fmi2Byte bytes[], size_t size, fmi2FMUstate *state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL, "no place for the state");
-    *state = block_state_from(self, bytes, size);
-    EXPECT(self, *state != NULL, "the bytes are not a state of this FMU");
-    return fmi2OK;
+    return (fmi2Status)block_read_state(c, __func__, bytes, size, state);
 }
 
 fmi2Status fmi2GetDirectionalDerivative(fmi2Component c, const fmi2ValueReference unknowns[], size_t unknown_count,

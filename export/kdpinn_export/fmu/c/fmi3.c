@@ -314,55 +314,27 @@ fmi3Status fmi3GetVariableDependencies(fmi3Instance c, fmi3ValueReference refere
 /* ---- saved states ---- */
 
 fmi3Status fmi3GetFMUState(fmi3Instance c, fmi3FMUState *state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL, "no place for the state");
-    free(*state); /* an earlier one, which this one takes the place of */
-    *state = block_save(self);
-    EXPECT(self, *state != NULL, "out of memory");
-    return fmi3OK;
+    return (fmi3Status)block_get_state(c, __func__, state);
 }
 
 fmi3Status fmi3SetFMUState(fmi3Instance c, fmi3FMUState state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL, "no state");
-    return (fmi3Status)block_restore(self, state);
+    return (fmi3Status)block_set_state(c, __func__, state);
 }
 
 fmi3Status fmi3FreeFMUState(fmi3Instance c, fmi3FMUState *state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    if (state == NULL) return fmi3OK;
-    free(*state);
-    *state = NULL;
-    return fmi3OK;
+    return (fmi3Status)block_free_state(c, __func__, state);
 }
 
 fmi3Status fmi3SerializedFMUStateSize(fmi3Instance c, fmi3FMUState state, size_t *size) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL && size != NULL, "no state");
-    *size = ((const block_state *)state)->size;
-    return fmi3OK;
+    return (fmi3Status)block_state_size(c, __func__, state, size);
 }
 
 fmi3Status fmi3SerializeFMUState(fmi3Instance c, fmi3FMUState state, fmi3Byte bytes[], size_t size) {
-    block *const self = c;
-    const block_state *const saved = state;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, saved != NULL && bytes != NULL && size >= saved->size, "too few bytes for the state");
-    memcpy(bytes, saved->bytes, saved->size);
-    return fmi3OK;
+    return (fmi3Status)block_write_state(c, __func__, state, bytes, size);
 }
 
 fmi3Status fmi3DeserializeFMUState(fmi3Instance c, const fmi3Byte bytes[], size_t size, fmi3FMUState *state) {
-    block *const self = c;
-    ENTER(self, STAGE_ANY);
-    EXPECT(self, state != NULL, "no place for the state");
-    *state = block_state_from(self, bytes, size);
-    EXPECT(self, *state != NULL, "the bytes are not a state of this FMU");
-    return fmi3OK;
+    return (fmi3Status)block_read_state(c, __func__, bytes, size, state);
 }
 
 /* ---- derivatives ---- */
