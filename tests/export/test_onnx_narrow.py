@@ -3,10 +3,11 @@
 from importlib.util import find_spec
 
 import numpy as np
+import onnxruntime
 import pytest
 from export_samples import model
 from map_samples import mapped_model
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 from tied_samples import tied_model
 
 from kdpinn_export import to_bytes, to_onnx
@@ -31,13 +32,32 @@ def test_both_engines_give_the_narrow_model_within_float32(kind, precision, deri
         assert answers.compared(in_openvino(graph, answers), "openvino").passed
 
 
+@pytest.mark.parametrize("derivatives", [False, True])
+@pytest.mark.parametrize("width", [63, 64, 160])
+def test_no_engine_rounds_activations(width, derivatives):
+    """Where onnxruntime and OpenVINO find a way to, 1e-2 is lost; wide layers tempt them most."""
+    file = narrowed(model((2, width, width, 3), physics=False), "i8")
+    graph = to_bytes(to_onnx(file, derivatives=derivatives))
+    answers = known_answers(file, derivatives=derivatives, copies=1)
+    for level in ("DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_LAYOUT", "ENABLE_ALL"):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = getattr(
+            onnxruntime.GraphOptimizationLevel, f"ORT_{level}"
+        )
+        session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+        got = session.run(list(answers.names), {"points": answers.points.astype(np.float32)})
+        assert answers.compared(np.hstack(got), level).passed
+    if find_spec("openvino"):
+        assert answers.compared(in_openvino(graph, answers), "openvino").passed
+
+
 @pytest.mark.parametrize("precision", STORED)
 def test_weights_are_stored_as_such_and_nothing_lies_outside(precision):
     file = narrowed(model((2, 20, 20, 1)), precision)
     proto = to_onnx(file)
     stored = [t for t in proto.graph.initializer if t.name.endswith("stored")]
     assert [(t.data_type, *t.dims) for t in stored] == [
-        (STORED[precision], *layer.weight.shape[::-1]) for layer in file.layers
+        (STORED[precision], *layer.weight.shape) for layer in file.layers
     ]
     assert not any(t.external_data for t in proto.graph.initializer)
     assert len(to_bytes(proto)) < len(to_bytes(to_onnx(widened(file))))
@@ -45,12 +65,19 @@ def test_weights_are_stored_as_such_and_nothing_lies_outside(precision):
     assert proto.opset_import[0].version == 18
 
 
-def test_nothing_invites_an_engine_to_round_activations():
-    """No quantization operators: onnxruntime rounds activations to 8 bits where it sees them."""
-    for derivatives in (False, True):
-        proto = to_onnx(narrowed(model((3, 4, 4, 1), physics=False), "i8"), derivatives=derivatives)
-        assert not any("Quantize" in node.op_type for node in proto.graph.node)
-        assert sum(node.op_type == "Cast" for node in proto.graph.node) == 3
+@pytest.mark.parametrize("derivatives", [False, True])
+def test_integers_are_dequantized_as_the_standard_says(derivatives):
+    """Codes and a scale for each output; no activation is quantized."""
+    file = narrowed(model((3, 4, 4, 1), physics=False), "i8")
+    proto = to_onnx(file, derivatives=derivatives)
+    arrays = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
+    found = [node for node in proto.graph.node if "quantize" in node.op_type.lower()]
+    assert [node.op_type for node in found] == ["DequantizeLinear"] * 3
+    for node, layer in zip(found, file.layers):
+        codes, scale = (arrays[name] for name in node.input)
+        assert [a.i for a in node.attribute if a.name == "axis"] == [0]
+        assert np.array_equal(codes, layer.codes)
+        assert np.array_equal(scale, layer.scale)
 
 
 def test_double_graphs_hold_the_numbers_themselves():
