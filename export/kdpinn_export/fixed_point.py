@@ -60,6 +60,27 @@ class FixedNetwork:
     fraction: int
     input_limit: float
 
+    def steps(self, fed: Array) -> Integers:
+        """The integers (n, d) that the first layer takes for what is fed to it (n, d)."""
+        held = np.clip(fed, -self.input_limit, self.input_limit)
+        return np.rint(held * 2.0**self.input_bits).astype(np.int64)
+
+    def sums(self, z: Integers) -> Integers:
+        """Sums of the last layer (n, m) for integers (n, d): kdpinn_eval_integers bit for bit.
+
+        Where a processor has products of 64 bits; the others may be a unit of tanh's argument off.
+        """
+        *hidden, last = self.layers
+        for layer in hidden:
+            argument = (z @ layer.codes.T * layer.multiplier >> 32) + layer.bias.astype(np.int64)
+            z = fixed_tanh(argument, self.fraction)
+        return np.asarray(z @ last.codes.T)
+
+    def outputs(self, z: Integers) -> Array:
+        """What the sums stand for, (n, m): outputs of the last layer, before their scaling."""
+        last = self.layers[-1]
+        return self.sums(z) * last.unit + last.bias
+
 
 def fixed_network(model: ModelFile, points: Array) -> FixedNetwork:
     """The network in integers, from one whose weights are stored as such.
@@ -95,12 +116,35 @@ def fixed_network(model: ModelFile, points: Array) -> FixedNetwork:
     return FixedNetwork((*scaled, layers[-1]), bits, fraction, limit)
 
 
+def fixed_tanh(argument: Integers, fraction: int) -> Integers:
+    """32767 tanh as the device has it, of arguments OFFSET too large in units of 2^-fraction.
+
+    Linear between points 1/64 apart, which lie off tanh by half of what a chord does.
+    """
+    part = fraction - 6
+    at = np.clip(argument >> part, 0, len(_POINTS) - 2)
+    slope, within = np.diff(_POINTS)[at], argument & ((1 << part) - 1)
+    return np.asarray(_POINTS[at] + ((slope * within + (1 << (part - 1))) >> part), np.int64)
+
+
+def _tanh_points() -> Integers:
+    """`tanh_points` of the device's table, by the formula of export/tools/fit_tables.py."""
+    t = np.tanh(np.arange(-512, 513) / 64)
+    return np.asarray(np.rint(ONE * (t + 2 * t * (1 - t**2) / (16 * 64**2))), np.int64)
+
+
+_POINTS = _tanh_points()
+
+
 def _layers(model: ModelFile, bits: int) -> list[FixedLayer]:
     found = []
     for index, layer in enumerate(model.layers):
         codes, scale = layer.codes, layer.scale
         if codes is None or scale is None:
-            raise ValueError(f"layer {index} is stored as {layer.precision}, expected integers")
+            raise ValueError(
+                f"layer {index} is stored as {layer.precision}, fixed point needs integer weights: "
+                "kdpinn quantize --precision i8"
+            )
         one = 2.0**-bits if index == 0 else 1.0 / ONE
         bias, none = layer.bias.astype(np.float64), np.zeros(len(codes), np.int64)
         found.append(FixedLayer(codes, scale.astype(np.float64), one, bias, none))

@@ -66,7 +66,7 @@ def fixed_data(model: ModelFile, network: FixedNetwork) -> str:
     bias = first.bias.astype(np.int64)
     words = np.hstack([bias[:, None], first.multiplier[:, None], first.codes])
     words = np.pad(words, ((0, len(words) % 2), (0, 0)))
-    text = _opening(model, head) + _words("first_layer_words", words)
+    text = _opening(model, head) + _MEANING + _words("first_layer_words", words)
     entries = []
     for index, layer in enumerate(rest):
         n_out, n_in = (
@@ -108,6 +108,11 @@ def _words(name: str, values: NDArray[np.int64]) -> str:
 
 
 _END = "#endif\n"
+_MEANING = """\
+/* kdpinn_eval_integers takes z[k] = KDPINN_INPUT_ONE (x[k] - shift) scale with kdpinn_input[k], of
+ * the features if there are any, at most KDPINN_INPUT_ONE KDPINN_INPUT_LIMIT in size. sums[j] means
+ * last_bias[j] + last_unit[j] sums[j], which kdpinn_output[j] scales and shifts. */
+"""
 
 
 def _opening(model: ModelFile, more: dict[str, object]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from kdpinn_runtime import Check
-from kdpinn_runtime.format import ModelFile
+from kdpinn_runtime.format import INTEGER_BITS, ModelFile
 
 from .arithmetic import Array, Bounded, RunningError
 from .check import default_points
@@ -20,16 +20,24 @@ F16_MOST = float(np.finfo(np.float16).max)
 
 
 def narrowed(model: ModelFile, precision: Precision) -> ModelFile:
-    """The model stored in `precision`: as it is if it is, else every weight rounded to nearest.
+    """The model with no layer wider than `precision`: others are rounded to nearest.
 
-    "f32" leaves any model as it is. Raises ValueError for a weight beyond f16.
+    Layers that are as narrow already stay as they are, the model itself if all of them are. "f32"
+    leaves any model as it is. Raises ValueError for a weight beyond f16.
     """
-    if precision == "f32" or set(model.precisions) == {precision}:
+    chosen = [p if _bits(p) <= _bits(precision) else precision for p in model.precisions]
+    if precision == "f32" or tuple(chosen) == model.precisions:
         return model
     largest = max(float(np.abs(layer.weight).max()) for layer in model.layers)
     if precision == "f16" and largest > F16_MOST:
         raise ValueError(f"a weight of {largest:.4g} is beyond f16 ({F16_MOST:g}): use f32 or i16")
-    return replace(model, layers=post_training(model, [precision] * len(model.layers)))
+    pairs = zip(model.layers, post_training(model, chosen), strict=True)
+    layers = (old if old.precision == new.precision else new for old, new in pairs)
+    return replace(model, layers=tuple(layers))
+
+
+def _bits(precision: str) -> int:
+    return INTEGER_BITS.get(precision) or int(precision[1:])
 
 
 def widened(model: ModelFile) -> ModelFile:

@@ -55,11 +55,11 @@ def to_onnx(
     Input "points", (n, inputs), in physical units; the normalization is inside. One output (n, 1)
     per field, named like it; with `derivatives` also every first derivative and the second
     derivatives that the file lists, named "u_x", "u_xx". Weights are rounded to `dtype`; in an f32
-    graph those that the model stores in f16 or i8 stay so, widened by Cast and DequantizeLinear;
-    activations are float32 throughout. The metadata holds units, domain and parameters as JSON and
-    `digest`, the hexadecimal SHA-256 of the model file that this graph was made from (empty: left
-    out). The same model gives the same bytes (`to_bytes`). Raises ValueError if an output name
-    would be taken twice.
+    graph those that the model stores in f16 stay so, integers of up to 8 bits become int8, widened
+    by Cast and DequantizeLinear; activations are float32 throughout. The metadata holds units,
+    domain and parameters as JSON and `digest`, the hexadecimal SHA-256 of the model file that this
+    graph was made from (empty: left out). The same model gives the same bytes (`to_bytes`). Raises
+    ValueError if an output name would be taken twice.
     """
     graph = build_graph(model, derivatives, np.float32 if dtype == "f32" else np.float64)
     proto = helper.make_model(

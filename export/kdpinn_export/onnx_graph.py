@@ -20,6 +20,9 @@ INPUT = "points"
 BATCH = "n"
 """Name of the dynamic batch dimension."""
 
+STORED = ("f16", "i8", "i6", "i4")
+"""Weights that a graph has in float16 or int8; others become float32."""
+
 
 class GraphBuilder:
     """Collects nodes and constants; names are made from a scope, so that equal models are equal.
@@ -44,12 +47,12 @@ class GraphBuilder:
         return self._known[key]
 
     def product(self, value: str, layer: Layer, *bias: str) -> str:
-        """value @ W.T + bias; weights that the model has in f16 or i8 are stored so, and widened.
+        """value @ W.T + bias; weights that the model has in f16 or up to 8 bits are widened here.
 
         Gemm for narrow weights: before a MatMul onnxruntime 1.31 takes DequantizeLinear for leave
         to round the activations to 8 bits as well, which costs 2 % of the largest output and more.
         """
-        if self.dtype is np.float32 and layer.precision in ("f16", "i8"):
+        if self.dtype is np.float32 and layer.precision in STORED:
             return self.node("Gemm", value, self._widened(layer), *bias, transB=1)
         if bias:
             return self.node("Gemm", value, self.constant(layer.weight), *bias, transB=1)

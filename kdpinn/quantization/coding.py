@@ -28,6 +28,8 @@ Index = NDArray[np.int64]
 
 FEW_BITS = 6
 """Up to so many bits a scale that clips the largest weights is considered."""
+HALF = 2048.0
+"""As fine as float16 counts among the integers, by their largest codes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,13 +97,32 @@ class Coding:
         """(F,), whether a number has to go to a grid."""
         return self.most > 0
 
-    def scales(self) -> Array:
-        """First scales, (rows,), from the weights."""
-        found = []
+    def coarsest_first(self) -> tuple[Coding, ...]:
+        """Codings that grow to this one: the numbers on the coarsest grids, then finer ones too.
+
+        What is not yet in a coding is a float there.
+        """
+        fineness = np.where(self.narrow & (self.row < 0), HALF, self.most)
+        parts = [
+            replace(
+                self,
+                row=np.where(fineness <= finest, self.row, -1),
+                most=np.where(fineness <= finest, self.most, 0.0),
+            )
+            for finest in np.unique(fineness[self.narrow])
+        ]
+        return tuple(parts) or (self,)
+
+    def scales(self, values: Array | None = None) -> Array:
+        """First scales, (rows,), from the numbers (F,), by default those of the file."""
+        found, at = [], 0
+        values = self.values if values is None else values
         for layer, precision in zip(self.layers, self.precisions, strict=True):
             if precision in INTEGER_BITS:
                 few = INTEGER_BITS[precision] <= FEW_BITS
-                found.append((fitted_scale if few else largest_scale)(layer.weight, precision))
+                weight = values[at : at + layer.weight.size].reshape(layer.weight.shape)
+                found.append((fitted_scale if few else largest_scale)(weight, precision))
+            at += layer.weight.size + layer.bias.size
         return np.concatenate([*found, np.zeros(0)]).astype(np.float64)
 
     def theta(self, values: Array) -> Array:

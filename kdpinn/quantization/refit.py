@@ -1,5 +1,7 @@
 """Weights put on their grids one after the other, the others refitted each time.
 
+Coarse grids come first: the numbers on finer ones make up for them, and cost little afterwards.
+
 Incremental freezing (Zhou et al., ICLR 2017, arXiv:1702.03044) with second-order compensation
 (Hassibi & Stork, NeurIPS 5 (1993) 164-171; for rounding, Frantar et al., NeurIPS 2022,
 arXiv:2208.11580) and a Levenberg-Marquardt refit after each stage. What is then left, the scales
@@ -79,13 +81,28 @@ def refit(
     """The numbers of `coding` on their grids, fitted to `objective`, a sum of squares of theta."""
     settings = settings or RefitSettings()
     tell = progress or (lambda text, value: None)
-    problem = _Fit(coding, objective)
-    found = [_frozen(problem, settings, order, tell) for order in settings.orders]
+    at = Refitted(values=coding.values, scales=coding.scales(), objective=np.inf)
+    frozen = np.zeros(len(at.values), bool)
+    for part in coding.coarsest_first():
+        at = _on_grids(_Fit(part, objective), at, frozen, settings, tell)
+        frozen = part.narrow
+    return at
+
+
+def _on_grids(
+    fit: _Fit, at: Refitted, frozen: NDArray[np.bool_], settings: RefitSettings, tell: Progress
+) -> Refitted:
+    """The numbers of `fit.coding` on their grids, of which those `frozen` (F,) are."""
+    new = fit.coding.row[fit.coding.narrow & ~frozen]
+    scales = at.scales.copy()
+    scales[new[new >= 0]] = fit.coding.scales(at.values)[new[new >= 0]]
+    at = replace(at, scales=scales)
+    found = [_frozen(fit, at, frozen, settings, order, tell) for order in settings.orders]
     best = min(found, key=lambda result: result.objective)
-    best = _continuous(problem, best, settings.iterations)
+    best = _continuous(fit, best, settings.iterations)
     tell("scales and biases", best.objective)
     for number in range(settings.rounds):
-        moved = _moved(problem, best, settings.iterations)
+        moved = _moved(fit, best, settings.iterations)
         if moved is None:
             break
         gained, best = best.objective - moved.objective, moved
@@ -179,11 +196,18 @@ def _minimized(among: _Among, iterations: int) -> tuple[Tensor, float]:
     return state.theta, among.value(state.theta)
 
 
-def _frozen(fit: _Fit, settings: RefitSettings, order: Order, tell: Progress) -> Refitted:
+def _frozen(
+    fit: _Fit,
+    at: Refitted,
+    frozen: NDArray[np.bool_],
+    settings: RefitSettings,
+    order: Order,
+    tell: Progress,
+) -> Refitted:
     """All weights on their grids, stage by stage."""
     coding = fit.coding
-    values, scales = coding.values.copy(), coding.scales()
-    open_ = coding.narrow.copy()
+    values, scales = at.values, at.scales
+    open_ = coding.narrow & ~frozen
     count, value = int(open_.sum()), 0.0
     for fraction in settings.fractions:
         wanted = round(fraction * count) - (count - int(open_.sum()))

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from export_samples import INPUTS, model
 from map_samples import mapped_model
+from narrow_samples import stored_as
 
 import kdpinn_export
 from kdpinn_export.answers import known_answers
 from kdpinn_export.boards import BOARDS, STRICT, run_here, run_on
 from kdpinn_export.fixed_point import OFFSET, ONE, fixed_network
-from kdpinn_export.narrowing import narrowed, narrowing_bound
+from kdpinn_export.narrowing import narrowed, narrowing_bound, narrowing_checks
 from kdpinn_export.target import Request
 from kdpinn_export.targets.mcu import PROGRAM, TARGET
 from kdpinn_runtime import pack, unpack
@@ -215,6 +216,21 @@ def test_narrowing_is_the_nearest_and_stays_within_its_bound(precision):
     assert moved.max() > 0
     assert narrowed(narrow, precision) is narrow
     assert unpack(pack(narrow)).precisions == (precision,) * 3
+
+
+def test_layers_that_are_narrow_already_stay():
+    file = stored_as(model((2, 9, 6, 2), physics=False), "i12", "i6", "f16")
+    assert narrowed(file, "i12").precisions == ("i12", "i6", "i12")
+    assert narrowed(file, "i12").layers[:2] == file.layers[:2]
+    assert narrowed(file, "i8").precisions == ("i8", "i6", "i8")
+    assert narrowed(file, "f16") is narrowed(file, "f32") is file
+
+
+def test_mixed_integers_reach_the_board_as_they_are(tmp_path):
+    file = stored_as(model(STUDENT, physics=False), "i12", "i8", "i6", "i12")
+    request = exported(tmp_path, file, "i12")
+    assert narrowing_checks(request) == []
+    assert run_here(tmp_path, PROGRAM).passed
 
 
 def test_a_weight_beyond_f16_is_refused():

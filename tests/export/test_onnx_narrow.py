@@ -16,7 +16,7 @@ from kdpinn_export.narrowing import narrowed, widened
 from kdpinn_export.onnx import OPERATORS
 from kdpinn_export.targets.onnx import in_onnxruntime, in_openvino
 
-STORED = {"f16": TensorProto.FLOAT16, "i8": TensorProto.INT8}
+STORED = {"f16": TensorProto.FLOAT16, "i8": TensorProto.INT8, "i4": TensorProto.INT8}
 
 
 @pytest.mark.parametrize("derivatives", [False, True])

@@ -111,14 +111,14 @@ static void hidden_layer(const kdpinn_fixed_layer *layer, const uint32_t *x, uin
     *y = 0;
 }
 
-static void last_layer(const kdpinn_fixed_layer *layer, const uint32_t *x, float *y) {
+static void last_layer(const kdpinn_fixed_layer *layer, const uint32_t *x, int32_t *sums) {
     const uint32_t *word = layer->words, *const end = x + layer->n_in / 2;
     size_t o;
     for (o = 0; o < KDPINN_OUTPUTS; o += 2) {
         int32_t a, b;
         word = pair(word, x, end, &a, &b);
-        y[o] = fma_((float)a, last_unit[o], last_bias[o]);
-        if (o + 1 < KDPINN_OUTPUTS) y[o + 1] = fma_((float)b, last_unit[o + 1], last_bias[o + 1]);
+        sums[o] = a;
+        if (o + 1 < KDPINN_OUTPUTS) sums[o + 1] = b;
     }
 }
 
@@ -129,19 +129,25 @@ static int32_t in_steps(float z) {
     return (int32_t)(steps < 0 ? steps - 0.5f : steps + 0.5f);
 }
 
-void kdpinn_eval(const float *x, float *y) {
+void kdpinn_eval_integers(const int32_t *z, int32_t *sums) {
     uint32_t first[KDPINN_WIDTH / 2], second[KDPINN_WIDTH / 2], *from = first, *to = second;
-    float fed[KDPINN_FED], out[KDPINN_OUTPUTS];
-    int32_t z[KDPINN_FED];
     size_t l;
-    normalized(x, fed);
-    for (l = 0; l < KDPINN_FED; ++l) z[l] = in_steps(fed[l]);
     first_layer(z, from);
     for (l = 0; l + 2 < KDPINN_LAYERS; ++l) {
         uint32_t *const free_again = from;
         hidden_layer(&kdpinn_layers[l], from, to);
         from = to, to = free_again;
     }
-    last_layer(&kdpinn_layers[l], from, out);
+    last_layer(&kdpinn_layers[l], from, sums);
+}
+
+void kdpinn_eval(const float *x, float *y) {
+    float fed[KDPINN_FED], out[KDPINN_OUTPUTS];
+    int32_t z[KDPINN_FED], sums[KDPINN_OUTPUTS];
+    size_t k;
+    normalized(x, fed);
+    for (k = 0; k < KDPINN_FED; ++k) z[k] = in_steps(fed[k]);
+    kdpinn_eval_integers(z, sums);
+    for (k = 0; k < KDPINN_OUTPUTS; ++k) out[k] = fma_((float)sums[k], last_unit[k], last_bias[k]);
     physical(x, out, y);
 }
