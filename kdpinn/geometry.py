@@ -26,14 +26,17 @@ class Box:
     Args:
         units: unit of each coordinate by name; "" (dimensionless) where not given.
         holes: disks cut out of the box, each inside it or across its faces.
+        logarithmic: coordinates > 0 whose points are spread evenly over their logarithm.
         bounds: name=(lower, upper), finite, lower < upper.
     Raises:
-        ValueError: no coordinate, bounds that are no interval, or a unit of an unknown coordinate.
+        ValueError: no coordinate, bounds that are no interval or, of a logarithmic one, not
+            positive, or a unit of an unknown coordinate.
     """
 
-    __slots__ = ("_bounds", "_units", "holes", "names")
+    __slots__ = ("_bounds", "_units", "holes", "logarithmic", "names")
     names: tuple[str, ...]
     holes: tuple[Disk, ...]
+    logarithmic: tuple[str, ...]
     _bounds: tuple[tuple[float, float], ...]
     _units: tuple[str, ...]
 
@@ -42,6 +45,7 @@ class Box:
         *,
         units: Mapping[str, str] | None = None,
         holes: Sequence[Disk] = (),
+        logarithmic: Sequence[str] = (),
         **bounds: tuple[float, float],
     ) -> None:
         if not bounds:
@@ -60,13 +64,21 @@ class Box:
         object.__setattr__(self, "names", tuple(bounds))
         object.__setattr__(self, "holes", tuple(holes))
         object.__setattr__(self, "_bounds", tuple(_interval(k, v) for k, v in bounds.items()))
+        object.__setattr__(self, "logarithmic", tuple(logarithmic))
         object.__setattr__(self, "_units", tuple((units or {}).get(name, "") for name in bounds))
+        for name in logarithmic:
+            if not self.bounds(name)[0] > 0:
+                raise ValueError(
+                    f"`Box`: '{name}' is spread over its logarithm and needs bounds > 0, "
+                    f"got {self.bounds(name)}."
+                )
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"`Box` is immutable: make a new one instead of setting '{name}'.")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.names, self._bounds, self._units, self.holes)
+        own = (self.names, self._bounds, self._units, self.holes, self.logarithmic)
+        return _rebuild, own
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Box) and self.__reduce__() == other.__reduce__()
@@ -77,7 +89,7 @@ class Box:
     def __repr__(self) -> str:
         bounds = [f"{k}=({a:g}, {b:g})" for k, (a, b) in zip(self.names, self._bounds, strict=True)]
         units = {k: u for k, u in zip(self.names, self._units, strict=True) if u}
-        more = {"units": units, "holes": self.holes}
+        more = {"units": units, "holes": self.holes, "logarithmic": self.logarithmic}
         return f"Box({', '.join(bounds + [f'{k}={v}' for k, v in more.items() if v])})"
 
     @property
@@ -127,12 +139,19 @@ class Box:
     def from_unit(self, z: FloatArray) -> FloatArray:
         """Map points of [0, 1]^d, (n, d), into the box; 0 and 1 go to the exact bounds."""
         lower, upper = self.lower, self.upper
-        # lower + z (upper - lower) may miss `upper` by a rounding at z = 1.
-        return np.where(z == 1.0, upper, np.minimum(lower + z * (upper - lower), upper))
+        x = lower + z * (upper - lower)
+        for i in map(self.index, self.logarithmic):
+            x[:, i] = lower[i] * (upper[i] / lower[i]) ** z[:, i]
+        # A rounding at z = 1 may miss `upper`, at any other z leave the box.
+        return np.where(z == 1.0, upper, np.minimum(x, upper))
 
     def to_unit(self, x: FloatArray) -> FloatArray:
         """Map points of the box, (n, d), into [0, 1]^d."""
-        return (x - self.lower) / (self.upper - self.lower)
+        lower, upper = self.lower, self.upper
+        z: FloatArray = (x - lower) / (upper - lower)
+        for i in map(self.index, self.logarithmic):
+            z[:, i] = np.log(x[:, i] / lower[i]) / np.log(upper[i] / lower[i])
+        return z
 
     def contains(self, x: FloatArray) -> NDArray[np.bool_]:
         """Whether each point of x, (n, d), lies in the closed box and in no hole, (n,)."""
@@ -232,9 +251,11 @@ def _rebuild(
     bounds: tuple[tuple[float, float], ...],
     units: tuple[str, ...],
     holes: tuple[Disk, ...],
+    logarithmic: tuple[str, ...],
 ) -> Box:
     return Box(
         units=dict(zip(names, units, strict=True)),
         holes=holes,
+        logarithmic=logarithmic,
         **dict(zip(names, bounds, strict=True)),
     )

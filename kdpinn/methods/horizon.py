@@ -38,7 +38,7 @@ def until(box: Box, share: float) -> Box:
     start, end = bounds[TIME]
     bounds[TIME] = (start, start + share * (end - start))
     units = {name: box.unit(name) for name in box.names}
-    return Box(units=units, holes=box.holes, **bounds)
+    return Box(units=units, holes=box.holes, logarithmic=box.logarithmic, **bounds)
 
 
 def reached(places: Sequence[Place], box: Box) -> list[Place]:

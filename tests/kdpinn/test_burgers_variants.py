@@ -5,9 +5,11 @@ import pytest
 
 from kdpinn.jets import JetSpec
 from kdpinn.problems import load_problem
-from kdpinn.problems.burgers import NU, cole_hopf
+from kdpinn.problems.burgers import NU, cole_hopf, sine
 from kdpinn.problems.burgers_family import GREATEST, LEAST, MIDDLE, viscosities
 from kdpinn.problems.burgers_inverse import START, inverse_problem, samples
+from kdpinn.sampling import interior
+from kdpinn.teacher import new_field
 
 EPS = np.finfo(np.float64).eps
 FAMILY = load_problem("burgers_family")
@@ -28,26 +30,43 @@ def test_family_has_the_solution_of_each_viscosity():
     assert np.array_equal(FAMILY.reference_at(x)[:, 0], np.ravel(wanted))
 
 
-def test_family_weighs_as_if_points_were_spread_over_the_logarithm():
+def test_family_draws_viscosities_evenly_in_the_logarithm():
+    nu = interior(FAMILY.domain, 4096, seed=0)[:, 2].numpy()
+    shares, _ = np.histogram(np.log(nu), bins=np.log(viscosities()))
+    # 4096 Sobol points put 512 into each eighth, but for the stretch that reaches both ends.
+    assert np.all(abs(shares - 512) <= 2)
+
+
+def test_family_leaves_the_plain_equation_to_the_network():
     rng = np.random.default_rng(0)
     channels, x = rng.standard_normal((5, 40, 1)), FAMILY.domain.from_unit(rng.random((40, 3)))
     spec = FAMILY.spec()
     assert spec == JetSpec(3, 2, ((0, 0),))
-    got = FAMILY.residuals(FAMILY.jet(x, channels, spec, FAMILY.data_at(x)))["pde"]
+    got = FAMILY.residuals(FAMILY.jet(x, channels, spec))["pde"]
     u, u_x, u_t, _, u_xx = channels[:, :, 0]
     parts = np.array([u_t, u * u_x, -x[:, 2] * u_xx])
-    # The density of nu is 1 per nu in place of 1 / nu, up to a factor: w^2 = m / nu.
-    scale = np.sqrt(MIDDLE / x[:, 2])
-    assert np.all(abs(got - scale * parts.sum(0)) <= 8 * EPS * scale * abs(parts).sum(0))
+    assert np.all(abs(got - parts.sum(0)) <= 8 * EPS * abs(parts).sum(0))
 
 
-def test_family_sees_half_the_logarithm_through_a_tanh():
+def test_family_sees_the_layer_and_half_the_logarithm_through_a_tanh():
     features, _ = FAMILY.maps()
     assert features is not None
-    x = FAMILY.evaluation_points()[:9]
-    seen = features(x)
-    assert np.array_equal(seen[:, :2], x[:, :2])
-    assert np.allclose(seen[:, 2], np.tanh(np.log(x[:, 2] / MIDDLE) / 2), rtol=0, atol=8 * EPS)
+    x = FAMILY.evaluation_points()[::97]
+    s = np.tanh(x[:, 0] / (2 * x[:, 2]))
+    wanted = [x[:, 0] * s, s**2, x[:, 1], np.tanh(np.log(x[:, 2] / MIDDLE) / 2)]
+    assert np.allclose(features(x), np.stack(wanted, 1), rtol=0, atol=8 * EPS)
+
+
+def test_any_network_keeps_the_familys_conditions_and_its_oddness():
+    field = new_field(FAMILY, (8, 8), "tanh", seed=0)
+    x = FAMILY.evaluation_points()[::97]
+    initial, wall, mirrored = x.copy(), x.copy(), x.copy()
+    initial[:, 1] = 0
+    wall[:, 0] = 1
+    mirrored[:, 0] *= -1
+    assert np.array_equal(field.values(initial)[:, 0], sine(initial[:, 0]))
+    assert np.all(abs(field.values(wall)) <= EPS)
+    assert np.array_equal(field.values(mirrored), -field.values(x))
 
 
 def test_samples_are_twenty_of_the_solution_and_repeat():

@@ -46,6 +46,29 @@ def test_unit_cube_maps_onto_the_exact_bounds():
     assert np.all(abs(box.to_unit(x) - z) <= 4 * eps * (1 + magnitude))
 
 
+def test_logarithmic_coordinates_are_spread_over_their_logarithm():
+    box = Box(x=(-1, 1), nu=(0.003, 0.1), logarithmic=("nu",))
+    z = np.random.default_rng(0).random((100, 2))
+    z[0], z[1] = 0, 1
+    x = box.from_unit(z)
+    assert np.array_equal(x[:2], [box.lower, box.upper])
+    assert box.contains(x).all()
+    assert np.array_equal(x[:, 0], Box(x=(-1, 1)).from_unit(z[:, :1])[:, 0])
+    # nu is rounded relatively, by the power and its argument: a few eps of log nu.
+    eps = np.finfo(np.float64).eps
+    wanted = np.log(0.003) + z[:, 1] * np.log(0.1 / 0.003)
+    assert np.all(abs(np.log(x[:, 1]) - wanted) <= 8 * eps * abs(np.log(0.003)))
+    assert np.all(abs(box.to_unit(x) - z) <= 16 * eps)
+    assert pickle.loads(pickle.dumps(box)) == box != Box(x=(-1, 1), nu=(0.003, 0.1))
+
+
+def test_logarithmic_coordinates_are_positive():
+    with pytest.raises(ValueError, match=r"'nu'.*bounds > 0, got \(0.0, 0.1\)"):
+        Box(nu=(0, 0.1), logarithmic=("nu",))
+    with pytest.raises(ValueError, match="No coordinate 'nv'"):
+        Box(nu=(0.003, 0.1), logarithmic=("nv",))
+
+
 def test_shift_and_scale_take_the_box_to_plus_minus_one():
     z = (np.stack([BOX.lower, BOX.upper]) - BOX.shift) * BOX.scale
     assert np.all(abs(abs(z) - 1) <= 4 * np.finfo(np.float64).eps)
