@@ -52,6 +52,12 @@ class Goal:
         """Whether the limit holds."""
         return value >= self.limit if self.upward else value <= self.limit
 
+    def judges(self, student: Metrics) -> bool:
+        """Whether it is a limit on the error of students, and this one counts."""
+        if self.teacher or self.parameters is None or self.figure == "rise":
+            return False
+        return bool(student["parameters"] <= self.parameters)
+
     def _of(self, network: Metrics, metrics: Metrics) -> float:
         if self.figure == "rise":
             return 100 * (float(network["rmse"]) / float(metrics["teacher"]["rmse"]) - 1)
@@ -66,6 +72,20 @@ class Goal:
             return f"whole run, {self.figure}{unit}"
         role = "teacher" if self.teacher else "student"
         return f"{role} of at most {self.parameters} parameters, {self.figure}{unit}"
+
+
+def meets_bar(metrics: Metrics, student: Metrics) -> bool | None:
+    """Whether this student alone keeps the limits on errors of students of at most its size.
+
+    Of limits for several sizes those of the least size that covers it count; None without any.
+    """
+    about = (metrics["problem"], metrics["preset"])
+    goals = [g for g in GOALS if (g.problem, g.preset) == about and g.judges(student)]
+    if not goals:
+        return None
+    size = min(goal.parameters or 0 for goal in goals)
+    alone = {**metrics, "students": [student]}
+    return all(g.met_by(g.reached_by(alone)) for g in goals if g.parameters == size)
 
 
 def speedup(metrics: Metrics) -> float:

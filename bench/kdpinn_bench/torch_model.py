@@ -1,4 +1,4 @@
-"""A model file's network in torch, float32, for inference only."""
+"""A model file's network in torch, for inference only; float32 unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from kdpinn_bench.engine import Prepared, chunks
-from kdpinn_bench.truth import Points
+from kdpinn_bench.truth import FloatArray, Points
 from kdpinn_runtime.format import CoordinateMap, ModelFile
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -32,13 +32,13 @@ OPERATIONS: dict[str, Callable[..., torch.Tensor]] = {
 class TorchModel(torch.nn.Module):
     """(n, inputs) -> (n, outputs) in physical units; shifts and scales of 0 and 1 are left out."""
 
-    def __init__(self, model: ModelFile) -> None:
+    def __init__(self, model: ModelFile, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.weights = [_tensor(layer.weight) for layer in model.layers]
-        self.biases = [_tensor(layer.bias) for layer in model.layers]
+        self.weights = [_tensor(layer.weight, dtype) for layer in model.layers]
+        self.biases = [_tensor(layer.bias, dtype) for layer in model.layers]
         self.bends = [ACTIVATIONS.get(layer.activation) for layer in model.layers]
-        self.before = _affine(model.input_shift, model.input_scale, shift_first=True)
-        self.after = _affine(model.output_shift, model.output_scale, shift_first=False)
+        self.before = _affine(model.input_shift, model.input_scale, dtype, shift_first=True)
+        self.after = _affine(model.output_shift, model.output_scale, dtype, shift_first=False)
         self.features, self.exact = model.features, model.exact
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -70,27 +70,30 @@ def functions_of(functions: CoordinateMap, x: torch.Tensor) -> torch.Tensor:
 
 def torch_call(
     model: ModelFile,
-    x: Points,
+    x: FloatArray,
     size: int,
     *,
     compile_options: Mapping[str, bool] | None = None,
 ) -> Prepared:
-    """The model bound to x, `size` points at a time; compiled if there are options for that."""
-    network: Callable[[torch.Tensor], torch.Tensor] = TorchModel(model).eval()
+    """The model bound to x, `size` points at a time; compiled if there are options for that.
+
+    It computes in the width of x.
+    """
+    whole = torch.from_numpy(x)
+    network: Callable[[torch.Tensor], torch.Tensor] = TorchModel(model, whole.dtype).eval()
     if compile_options is not None:
         torch.compiler.reset()  # shapes of an earlier model would count as recompilations
         network = torch.compile(
             network, dynamic=False, fullgraph=True, options=dict(compile_options)
         )
-    whole = torch.from_numpy(x)
     parts = [whole[part] for part in chunks(len(x), size)]
 
     def call() -> list[torch.Tensor]:
         with torch.no_grad():  # freezing does not work with inference tensors
             return [network(part) for part in parts]
 
-    def output() -> NDArray[np.float32]:
-        values: NDArray[np.float32] = torch.cat(call()).numpy()
+    def output() -> FloatArray:
+        values: FloatArray = torch.cat(call()).numpy()
         return values
 
     return Prepared(call, output)
@@ -131,17 +134,21 @@ def _nested(
     return torch.cat(channels, 1).detach()
 
 
-def _tensor(array: NDArray[np.floating]) -> torch.Tensor:
-    return torch.from_numpy(array.astype(np.float32))
+def _tensor(array: NDArray[np.floating], dtype: torch.dtype) -> torch.Tensor:
+    return torch.from_numpy(np.array(array)).to(dtype)
 
 
 def _affine(
-    shift: NDArray[np.float64], scale: NDArray[np.float64], *, shift_first: bool
+    shift: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    dtype: torch.dtype,
+    *,
+    shift_first: bool,
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """(x - shift) * scale, or y * scale + shift."""
     if np.all(shift == 0) and np.all(scale == 1):
         return lambda x: x
-    offset, factor = _tensor(shift), _tensor(scale)
+    offset, factor = _tensor(shift, dtype), _tensor(scale, dtype)
     if shift_first:
         return lambda x: (x - offset) * factor
     return lambda y: y * factor + offset
