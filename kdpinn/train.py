@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import torch
 from rich.console import Console
 from torch import Tensor
 
@@ -22,8 +20,9 @@ from kdpinn.interrupts import Interrupted, deferred_interrupt
 from kdpinn.losses import TrainingDiverged, TrainingObjective, check_finite
 from kdpinn.metrics import History
 from kdpinn.progress import Bar, Log, Row
-from kdpinn.stages import AnyState, Stage
+from kdpinn.stages import Stage
 from kdpinn.team import ALONE, Memory, Sampler, Team
+from kdpinn.training_state import first_or_resumed, run_name
 
 MAX_FRUITLESS_DRAWS = 3
 """A stage ends when on this many point sets in a row no step was possible."""
@@ -100,38 +99,6 @@ class Trained:
     stopped: str
 
 
-@dataclass(kw_only=True)
-class _Progress:
-    """All that changes; exactly this is in a checkpoint.
-
-    Attributes:
-        stage, done: number of the stage, iterations done in it.
-        total: iterations over all stages.
-        draw: number of point sets drawn.
-        fruitless: draws in a row without a step.
-        sampled: (P,), the parameters at the last draw: they and `draw` make the same points again.
-        optimizer: its state.
-        best, best_held_out: (P,) and its judgment.
-        rows: (k, 6), iteration, stage, seconds, loss, held-out, error.
-        seconds: wall time before this start.
-        memory: the sampler's, as it was at the last draw.
-    """
-
-    stage: int = 0
-    done: int = 0
-    total: int = 0
-    draw: int = 0
-    fruitless: int = 0
-    sampled: Tensor
-    optimizer: AnyState
-    best: Tensor
-    best_held_out: float = math.inf
-    rows: Tensor
-    seconds: float = 0.0
-    stopped: str = "done"
-    memory: Tensor
-
-
 def train(
     field: Field,
     stages: Sequence[Stage],
@@ -168,8 +135,9 @@ class _Trainer:
         self.memory = memory
         self.field, self.stages, self.sample = field, stages, sample
         self.judge, self.settings = judge, settings
-        self.run_name = _run_name(field, stages, settings)
-        self.now = self._first_or_resumed()
+        self.run_name = run_name(field, stages, settings.seed)
+        path = settings.checkpoint if settings.resume else None
+        self.now = first_or_resumed(path, self.run_name, field, stages)
         self.log = Log(settings.log, keep=self.now.total if settings.resume else -1)
         self.session_start = self.last_checkpoint = time.monotonic()
 
@@ -264,9 +232,7 @@ class _Trainer:
             held_out=held_out,
             rel_l2=error,
         )
-        numbers = [row.iteration, self.now.stage, row.seconds, row.loss, held_out]
-        numbers.append(math.nan if error is None else error)
-        self.now.rows = torch.cat([self.now.rows, self.now.rows.new_tensor([numbers])])
+        self.now.add(row)
         self.log.write(row)
         return row
 
@@ -277,30 +243,6 @@ class _Trainer:
             optimizer = self.stages[self.now.stage].optimizer
             if optimizer != old:
                 self.now.optimizer = optimizer.start(self.now.optimizer.theta)
-
-    def _first_or_resumed(self) -> _Progress:
-        path = self.settings.checkpoint
-        if not (self.settings.resume and path is not None and path.exists()):
-            return self._template(0)
-        stored = checkpoint.read(path)
-        if stored.run != self.run_name:
-            raise ValueError(
-                f"{path} belongs to a run with other settings and cannot be resumed by this one. "
-                f"Stored: {stored.run}. Now: {self.run_name}. Use the same settings, or another "
-                "output directory."
-            )
-        stage = min(int(stored.scalars["stage"]), len(self.stages) - 1)
-        return checkpoint.restore(self._template(stage), stored)
-
-    def _template(self, stage: int) -> _Progress:
-        theta = self.field.theta.detach().clone()
-        return _Progress(
-            sampled=theta,
-            optimizer=self.stages[stage].optimizer.start(theta),
-            best=theta,
-            rows=torch.zeros(0, 6, dtype=torch.float64),
-            memory=torch.zeros(0, dtype=torch.float64),
-        )
 
     def _store_if_due(self) -> None:
         if time.monotonic() - self.last_checkpoint > self.settings.checkpoint_seconds:
@@ -322,39 +264,8 @@ class _Trainer:
         return Trained(
             field=self.field.with_theta(self.now.best),
             held_out=self.now.best_held_out,
-            history=_history(self.now.rows, self.stages),
+            history=self.now.history(self.stages),
             iterations=self.now.total,
             seconds=self.elapsed,
             stopped=self.now.stopped,
         )
-
-
-def _history(rows: Tensor, stages: Sequence[Stage]) -> History:
-    table = rows.numpy()
-    numbers = table[:, 1].astype(int)
-    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1)] if len(numbers) else []
-    return History(
-        iteration=table[:, 0],
-        seconds=table[:, 2],
-        loss=table[:, 3],
-        held_out=table[:, 4],
-        rel_l2=table[:, 5],
-        marks=tuple((int(row), stages[numbers[row]].name) for row in starts),
-    )
-
-
-def _run_name(field: Field, stages: Sequence[Stage], settings: Settings) -> str:
-    """What must agree when a run is resumed; the caps on time may change."""
-    plan = [_about(stage) for stage in stages]
-    network: tuple[object, ...] = (field.problem, field.network.sizes, field.network.activation)
-    symmetry = field.network.symmetry
-    if symmetry is not None:
-        network = (*network, symmetry.describe())
-    return f"{network} seed {settings.seed} {plan}"
-
-
-def _about(stage: Stage) -> tuple[object, ...]:
-    optimizer = repr(stage.optimizer)
-    about = stage.name, optimizer, stage.iterations, stage.points, stage.resample_every
-    whole = stage.horizon == 1.0 and not stage.parameters
-    return about if whole else (*about, stage.horizon, str(stage.parameters))
