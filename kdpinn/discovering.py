@@ -3,6 +3,7 @@
 DIR/relation.json     the structure, if one was found and kept
 DIR/psi.kdp           the rebuilt network
 DIR/discovery.json    everything that was measured, in any case
+DIR/report.html       the same as a page with pictures; DIR/figures/ has these
 DIR/run/              the teacher, checkpoints, plain and rebuilt fields
 """
 
@@ -10,28 +11,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from kdpinn import atomic
 from kdpinn.assembly import versions
+from kdpinn.discovery_facts import Facts, facts_of_clusters, facts_of_groups, rules_of
+from kdpinn.discovery_page import clusters_of, page_of_clusters, page_of_groups
 from kdpinn.metrics import finite
 from kdpinn.plan import Order, plan_of, recipe_of
 from kdpinn.problems import Problem, load_problem
 from kdpinn.recipe import Recipe
+from kdpinn.report import discovery as report
+from kdpinn.report.discovery import SearchPage
 from kdpinn.run_folder import RunFolder
 from kdpinn.shipping import model_file, stored_dtype
 from kdpinn.structure.discovery import LADDER, Discovery, DiscoverySettings, discover
-from kdpinn.structure.evidence import Evidence
 from kdpinn.structure.examining import subject_of
-from kdpinn.structure.hac import RULES, ClusteredStudent, cluster_student
 from kdpinn.structure.rebuild import Rebuilt, rebuild
-from kdpinn.structure.relation import generator_json, structure_of, write_relation
+from kdpinn.structure.relation import structure_of, write_relation
 from kdpinn.structure.students import train_student
 from kdpinn.structure.subject import sampled
 from kdpinn.structure.taught import Taught, rebuild_taught
@@ -40,7 +40,6 @@ from kdpinn.teachers.lesson import lesson_of
 from kdpinn.teachers.protocol import Teacher
 from kdpinn_runtime import write
 
-Facts = dict[str, Any]
 METHODS = ("group", "hac")
 
 
@@ -96,8 +95,7 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
         "method": wanted.method,
     }
     with RunFolder.open(out, plan, resume=order.resume, overwrite=order.overwrite) as folder:
-        for name in ("relation.json", "psi.kdp", "discovery.json"):
-            (out / name).unlink(missing_ok=True)  # of an earlier search in this folder
+        _clear(out)
         start = time.perf_counter()
         if lesson is not None:
             taught = _Taught(
@@ -111,24 +109,46 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
         seconds = {"teacher": time.perf_counter() - start}
         start = time.perf_counter()
         if wanted.method == "hac":
-            facts = _clustered(wanted, taught)
-            return _told(facts, out, folder, [])
+            return _clustered(wanted, taught, out, folder)
         found = _discovered(wanted, taught, console)
         seconds["discovery"] = time.perf_counter() - start
         start = time.perf_counter()
         rebuilt = _rebuilt(wanted, taught, found, recipe, folder, console)
         seconds["rebuilding"] = time.perf_counter() - start
-        facts = _facts(wanted, found, rebuilt)
+        facts = facts_of_groups(order, found, rebuilt)
         facts["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
         files = []
         if rebuilt is not None and facts["kept"]:
             files = _shipped(wanted, taught, found, rebuilt, out)
-        return _told(facts, out, folder, files)
+        page = page_of_groups(taught.problem, taught.teacher, found, rebuilt, facts)
+        if page.clusters is not None:
+            facts["clusters"] = rules_of(page.clusters)
+        return _told(facts, page, out, folder, files)
 
 
-def _told(facts: Facts, out: Path, folder: RunFolder, files: list[Path]) -> Facts:
-    """Write discovery.json, and mark the search as finished."""
-    told = facts | {"files": [path.name for path in files]}
+def _clear(out: Path) -> None:
+    """Delete what an earlier search left in this folder: this one may find less."""
+    for name in ("relation.json", "psi.kdp", "discovery.json", "report.html"):
+        (out / name).unlink(missing_ok=True)
+    for figure in (out / "figures").glob("*.svg"):
+        figure.unlink()
+
+
+def _clustered(wanted: Search, taught: _Taught, out: Path, folder: RunFolder) -> Facts:
+    """The published method on one student."""
+    subject = subject_of(taught.problem, taught.teacher, given=taught.given, error=wanted.error)
+    data = sampled(subject)
+    student = train_student(data.samples, LADDER[0], wanted.order.seed)
+    clusters = clusters_of(subject, data, student, ())
+    facts = facts_of_clusters(wanted.order, student, clusters)
+    page = page_of_clusters(taught.problem, subject, student, clusters, facts)
+    return _told(facts, page, out, folder, [])
+
+
+def _told(facts: Facts, page: SearchPage, out: Path, folder: RunFolder, files: list[Path]) -> Facts:
+    """Write the report and discovery.json, and mark the search as finished."""
+    files = [*files, *report.write(out, page)]
+    told = facts | {"files": [str(path.relative_to(out)) for path in files]}
     text = json.dumps(finite(told), indent=2, ensure_ascii=False, allow_nan=False)
     atomic.write_text(out / "discovery.json", text + "\n")
     folder.finish("discovery", {}, [*files, out / "discovery.json"])
@@ -202,116 +222,3 @@ def _shipped(
     dtype = stored_dtype(field, points, reference)
     write(model, model_file(problem, field, dtype=dtype, card=card))
     return [relation, model]
-
-
-def _clustered(wanted: Search, taught: _Taught) -> Facts:
-    """The published method on one student, each rule for the threshold."""
-    subject = subject_of(taught.problem, taught.teacher, given=taught.given, error=wanted.error)
-    samples = sampled(subject).samples
-    student = train_student(samples, LADDER[0], wanted.order.seed)
-    outcomes = {rule: cluster_student(student.trained, samples, rule) for rule in RULES}
-    best = min(outcomes.values(), key=lambda outcome: outcome.retrained)
-    statement = (
-        f"Clusters of single weights (cut by {best.rule}): {best.relation.free} free parameters of "
-        f"{len(best.relation.index)}; misfit to the teacher {best.before:.2g}, with centroids in "
-        f"place of weights {best.replaced:.2g}, retrained {best.retrained:.2g}. They name no "
-        "symmetry: nothing is rebuilt."
-    )
-    return {
-        "problem": wanted.order.spec,
-        "preset": wanted.order.preset,
-        "seed": wanted.order.seed,
-        "method": "hac",
-        "statement": statement,
-        "kept": False,
-        "generators": [],
-        "group_order": 1,
-        "free_parameters": best.relation.free,
-        "dense_parameters": len(best.relation.index),
-        "rel_l2": None,
-        "plain": None,
-        "student_failure": student.failure,
-        "rules": {rule: _rule(outcome) for rule, outcome in outcomes.items()},
-    }
-
-
-def _rule(outcome: ClusteredStudent) -> Facts:
-    return {
-        "free_parameters": outcome.relation.free,
-        "related_rows": list(outcome.rows),
-        "misfit_student": outcome.before,
-        "misfit_replaced": outcome.replaced,
-        "misfit_retrained": outcome.retrained,
-    }
-
-
-# -- facts ---------------------------------------------------------------------------------------
-
-
-def _facts(wanted: Search, found: Discovery, rebuilt: Rebuilt | Taught | None) -> Facts:
-    """What discovery.json says, and `--json`."""
-    generators: list[Facts] = []
-    if found.group is not None:
-        structure = structure_of(found)
-        generators = [
-            generator_json(finding, structure) | {"map": finding.map.describe(*_names(found))}
-            for finding in structure.findings
-        ]
-    figures: Mapping[str, Any] = rebuilt.figures() if rebuilt is not None else {}
-    gate = figures.get("gate", {})
-    kept = found.group is not None and bool(gate.get("passed"))
-    statement = found.statement
-    if gate and not kept:
-        statement += f" No structure is left: {gate['reason']}"
-    return {
-        "problem": wanted.order.spec,
-        "preset": wanted.order.preset,
-        "seed": wanted.order.seed,
-        "method": "group",
-        "statement": statement,
-        "kept": kept,
-        "generators": generators,
-        "elements": [g.describe(*_names(found)) for g in found.group.elements]
-        if found.group is not None
-        else ["identity"],
-        "group_order": found.group.order if found.group is not None else 1,
-        "free_parameters": None,
-        "dense_parameters": None,
-        "rel_l2": None,
-        "plain": None,
-        **figures,
-        "teacher_error": None if found.subject.error is None else found.subject.error.tolist(),
-        "allowed_asymmetry": found.limits.tolist(),
-        "allowed_ratio": found.ratio_limit,
-        "candidates": {
-            "accepted": [_candidate(e, found) for e in found.accepted],
-            "rejected": [_candidate(e, found) for e in found.rejected],
-            "noticed": [_candidate(e, found) for e in (*found.noticed, *found.turns)],
-        },
-        "students": [
-            {
-                "seed": student.seed,
-                "settings": asdict(kind),
-                "widths": student.widths,
-                "misfit": student.misfit,
-                "objective": student.objective,
-                "failure": student.failure,
-            }
-            for student, kind in zip(found.students, found.settings, strict=True)
-        ],
-    }
-
-
-def _candidate(evidence: Evidence, found: Discovery) -> Facts:
-    g = found.subject.to_physical(evidence.map)
-    return {
-        "map": g.describe(*_names(found)),
-        "asymmetry": np.asarray(evidence.asymmetry).tolist(),
-        "ratios": list(evidence.ratios),
-        "residuals": list(evidence.residuals),
-        "in_weights": evidence.in_weights,
-    }
-
-
-def _names(found: Discovery) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return found.subject.domain.names, found.subject.fields

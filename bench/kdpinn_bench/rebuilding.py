@@ -3,9 +3,10 @@
     python -m kdpinn_bench.rebuilding
 
 Every case trains three networks from the same seed with the same optimizer and budget: tied by the
-group, plain of the same widths, and plain with as many free parameters. The groups are those that
+group, plain of the same widths, and plain with as many free parameters. The mean of the plain one
+over the group stands beside them: symmetry put on after the training. The groups are those that
 `kdpinn discover` finds; here they are given, also to problems that they were not found on. Finished
-rows in the stored baseline are not repeated.
+rows in the stored baseline are not repeated, but with `--again`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,124 +22,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from kdpinn.problems import Problem, load_problem
-from kdpinn.problems.burgers_inverse import inverse_problem
-from kdpinn.recipe import Recipe
-from kdpinn.structure.group import Group, InputMap
-from kdpinn.structure.rebuild import rebuild
+from kdpinn.problems import Problem
+from kdpinn.structure.group import Group
+from kdpinn.structure.rebuild import Rebuilt, rebuild
+from kdpinn.structure.symmetrized import symmetrized
+from kdpinn.teacher import error_against_reference
 from kdpinn_bench import baselines
-from kdpinn_bench.inverse import SETS, TRUTHS
 from kdpinn_bench.machine import fingerprint
+from kdpinn_bench.rebuilding_cases import Case, cases
 
 NAME = "structure_rebuilt"
-NETWORKS = ("tied", "plain", "equal")
-
-
-def _mirror(signs: Sequence[float], characters: Sequence[float]) -> InputMap:
-    return InputMap(np.diag(signs), np.zeros(len(signs)), np.array(characters))
-
-
-LAPLACE = (_mirror((1, -1), (1,)), _mirror((-1, 1), (-1,)))
-BURGERS = (_mirror((-1, 1), (-1,)),)
-CYLINDER = (_mirror((1, -1), (1, 1, -1)),)
-MIDDLE = np.array([0.5, 0.5])
-POISSON = (
-    InputMap(np.array([[0.0, 1.0], [1.0, 0.0]]), np.zeros(2), np.ones(1)),
-    InputMap.about(MIDDLE, -np.eye(2), [1.0]),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """Networks of some widths on a problem, with and without a structure.
-
-    Attributes:
-        name: of the row in the table; the cases of one name are its seeds or sets of samples.
-        make: the problem.
-        generators: of the group.
-        hidden: widths of the hidden layers of the tied and the plain network.
-        preset: of the problem's recipes; `training`: what differs from it.
-        seed: of points and initial parameters.
-        equal: whether a plain network of as many free parameters is trained.
-    """
-
-    name: str
-    make: Callable[[], Problem]
-    generators: tuple[InputMap, ...]
-    hidden: tuple[int, ...]
-    preset: str = "quick"
-    training: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    number: int = 0
-    equal: bool = True
-
-    def recipe(self) -> Recipe:
-        """Budget of each network."""
-        recipe = self.make().recipes[self.preset]
-        return replace(recipe, training=replace(recipe.training, **self.training))
-
-
-def cases() -> Iterator[Case]:
-    """All of them, in the order of their rows."""
-
-    def shipped(name: str, **changes: Any) -> Callable[[], Problem]:
-        return lambda: load_problem(name).replace(**changes)
-
-    for width, seeds in ((8, 8), (16, 3)):
-        for seed in range(seeds):
-            yield Case(
-                name=f"laplace, width {width}",
-                make=shipped("laplace"),
-                generators=LAPLACE,
-                hidden=(width,) * 3,
-                preset="best",
-                seed=seed,
-            )
-    for factor in (4, 8):
-        viscosity = {"nu": factor * 0.01 / np.pi}
-        for seed in range(3):
-            yield Case(
-                name=f"burgers, nu = 0.0{factor}/pi",
-                make=shipped("burgers", parameters=viscosity),
-                generators=BURGERS,
-                hidden=(16, 16, 16),
-                training={"iterations": 2400, "last_iterations": 600},
-                seed=seed,
-            )
-    for seed in range(3):
-        yield Case(
-            name="poisson",
-            make=shipped("poisson"),
-            generators=POISSON,
-            hidden=(20, 20, 20),
-            training={"iterations": 2400, "last_iterations": 600},
-            seed=seed,
-        )
-    for truth in TRUTHS:
-        for number in range(SETS):
-            yield Case(
-                name=f"burgers_inverse_samples, nu = {truth:g}",
-                make=_inverse(truth, number),
-                generators=BURGERS,
-                hidden=(16, 16, 16),
-                number=number,
-                equal=False,
-            )
-    for seed in range(3):
-        yield Case(
-            name="cylinder_flow",
-            make=shipped("cylinder_flow"),
-            generators=CYLINDER,
-            hidden=(20, 20, 20),
-            training={"iterations": 1600, "last_iterations": 400},
-            seed=seed,
-        )
-
-
-def _inverse(truth: float, number: int) -> Callable[[], Problem]:
-    return lambda: inverse_problem(
-        truth, sample_set=number, conditions=False, name="burgers_inverse_samples"
-    )
+TRAINED = ("tied", "plain", "equal")
+NETWORKS = (*TRAINED, "mean")
 
 
 def measure(case: Case, console: Console | None = None) -> dict[str, Any]:
@@ -155,17 +49,20 @@ def measure(case: Case, console: Console | None = None) -> dict[str, Any]:
         console=console,
     )
     figures = rebuilt.figures()
-    rivals = {name: figures.pop(name) for name in NETWORKS[1:] if name in figures}
+    rivals = {name: figures.pop(name) for name in TRAINED[1:] if name in figures}
     truth = dict(problem.truth)
     rows = {"tied": figures, **rivals}
     fields = _by_field(problem, rebuilt) if len(problem.fields) > 1 else {}
+    networks = {name: _row(row, truth) | fields.get(name, {}) for name, row in rows.items()}
+    if not problem.unknown:  # a mean over the group finds no parameters of its own
+        networks["mean"] = _mean(problem, rebuilt)
     return {
         "case": case.name,
         "seed": case.seed,
         "number": case.number,
         "recipe": repr((case.hidden, case.recipe().training)),
         "losses": {"tied": rebuilt.gate.tied, "plain": rebuilt.gate.plain},
-        "networks": {name: _row(row, truth) | fields.get(name, {}) for name, row in rows.items()},
+        "networks": networks,
     }
 
 
@@ -179,12 +76,23 @@ def _row(row: Mapping[str, Any], truth: Mapping[str, float]) -> dict[str, Any]:
     return found
 
 
-def _by_field(problem: Problem, rebuilt: Any) -> dict[str, dict[str, Any]]:
+def _mean(problem: Problem, rebuilt: Rebuilt) -> dict[str, Any]:
+    """The plain network's mean over the group, |G| times as wide."""
+    plain, error = rebuilt.plain.field, error_against_reference(problem)
+    mean = symmetrized(plain, rebuilt.group, problem.domain)
+    return {
+        "parameters": plain.network.parameters,
+        "sizes": list(mean.network.sizes),
+        "rel_l2": error(mean) if error is not None else None,
+    }
+
+
+def _by_field(problem: Problem, rebuilt: Rebuilt) -> dict[str, dict[str, Any]]:
     """Relative L2 errors of each field, network by network."""
     points = problem.evaluation_points()
     reference = problem.reference_at(points)
     found = {}
-    for name in NETWORKS:
+    for name in TRAINED:
         trained = getattr(rebuilt, name)
         if trained is not None:
             miss = trained.field.values(points) - reference
@@ -201,18 +109,19 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for name in dict.fromkeys(row["case"] for row in rows):
         here = [row["networks"] for row in rows if row["case"] == name]
         for network in NETWORKS:
-            if network not in here[0]:
+            have = [row for row in here if network in row]  # rows of old have no mean
+            if not have:
                 continue
-            figures = [_figure(row[network]) for row in here]
-            better = sum(_figure(row["tied"]) < f for row, f in zip(here, figures, strict=True))
+            figures = [_figure(row[network]) for row in have]
+            better = sum(_figure(row["tied"]) < _figure(row[network]) for row in have)
             out.add_row(
                 name if network == "tied" else "",
                 str(len(here)) if network == "tied" else "",
                 network,
-                str(here[0][network]["parameters"]),
+                str(have[0][network]["parameters"]),
                 f"{statistics.median(figures):.2e}",
                 f"{max(figures):.2e}",
-                "" if network == "tied" else f"{better} of {len(here)}",
+                "" if network == "tied" else f"{better} of {len(have)}",
             )
     return out
 
@@ -222,10 +131,15 @@ def _figure(row: Mapping[str, Any]) -> float:
     return float(row["off_pct"] if "off_pct" in row else row["rel_l2"])
 
 
+def _key(row: Mapping[str, Any]) -> tuple[str, int, int]:
+    return row["case"], row["seed"], row["number"]
+
+
 def main() -> int:
     """Measure what is missing, store after each case, print."""
     parser = argparse.ArgumentParser(prog="python -m kdpinn_bench.rebuilding", description=__doc__)
     parser.add_argument("--only", default="", help="cases whose name begins so")
+    parser.add_argument("--again", action="store_true", help="measure those once more")
     parser.add_argument("--baselines", type=Path, default=baselines.FOLDER)
     options = parser.parse_args()
     known = (baselines.read(NAME, options.baselines) or {}).get("rows", [])
@@ -233,11 +147,12 @@ def main() -> int:
     current = {(c.name, c.seed, c.number, repr((c.hidden, c.recipe().training))) for c in cases()}
     rows = [r for r in known if (r["case"], r["seed"], r["number"], r["recipe"]) in current]
     for case in cases():
-        done = {(row["case"], row["seed"], row["number"]) for row in rows}
-        if not case.name.startswith(options.only) or (case.name, case.seed, case.number) in done:
+        key = (case.name, case.seed, case.number)
+        done = {_key(row): row for row in rows}
+        if not case.name.startswith(options.only) or (key in done and not options.again):
             continue
-        rows.append(measure(case, Console(stderr=True)))
-        rows.sort(key=lambda row: order[row["case"], row["seed"], row["number"]])
+        done[key] = measure(case, Console(stderr=True))
+        rows = sorted(done.values(), key=lambda row: order[_key(row)])
         stored = {"rows": rows, "machine": fingerprint()}
         baselines.write(NAME, stored, options.baselines)
     Console(width=140).print(table(rows))

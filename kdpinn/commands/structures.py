@@ -52,8 +52,8 @@ def discover(
 ) -> None:
     """Find the symmetries of a teacher and rebuild a network that has them exactly.
 
-    Leaves discovery.json and, if a structure was found and passed the gate, relation.json and
-    psi.kdp. Exit code 1: no structure that can be kept.
+    Leaves discovery.json, report.html with its figures and, if a structure was found and passed
+    the gate, relation.json and psi.kdp. Exit code 1: no structure that can be kept.
     """
     with reported(resume="the same command with --resume"):
         if not problem and not teacher:
@@ -115,7 +115,8 @@ def _summary(facts: dict[str, Any], out: Path) -> None:
         )
         say(facts["gate"]["reason"])
     for name in [*facts["files"], "discovery.json"]:
-        say(f"{out / name}")
+        if not name.startswith("figures/"):
+            say(f"{out / name}")
 
 
 def _number(value: float | None) -> str:

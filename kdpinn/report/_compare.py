@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 
 import numpy as np
 
 from kdpinn.comparison import Network, Run
 from kdpinn.report._curves import HEIGHT, SHAPES, WIDTH
 from kdpinn.report._sections import table
+from kdpinn.report._shell import page
 from kdpinn.report._svg import Scale, curve, frame, limits, marker, svg, text
 from kdpinn.report._text import (
     MISSING,
@@ -43,19 +43,15 @@ Cost = Callable[[Network], float | None]
 
 def compare(runs: Sequence[Run]) -> str:
     """The whole HTML document; no script, no outside resource."""
-    style = files("kdpinn.report").joinpath("style.css").read_text(encoding="utf-8")
     problems = tuple(dict.fromkeys(run.problem for run in runs))
     many = f"{count(len(runs))} run{'s' if len(runs) != 1 else ''}"
     few = f"{count(len(problems))} problem{'s' if len(problems) != 1 else ''}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>kdpinn: {many} compared</title><style>{style}</style></head><body><main>"
-        f'<header><p class="crumb">kdpinn report</p><h1>{many}, {few}</h1></header>'
-        f'<section id="frontier"><h2>Error against cost</h2>{_pictures(runs, problems)}</section>'
-        f'<section id="runs"><h2>Runs</h2>{_tables(runs)}</section>'
-        "</main></body></html>\n"
-    )
+    header = f'<header><p class="crumb">kdpinn report</p><h1>{many}, {few}</h1></header>'
+    sections = [
+        ("frontier", "Error against cost", _pictures(runs, problems)),
+        ("runs", "Runs", _tables(runs)),
+    ]
+    return page(f"kdpinn: {many} compared", header, sections)
 
 
 def _pictures(runs: Sequence[Run], problems: Sequence[str]) -> str:

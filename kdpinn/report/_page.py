@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from kdpinn.metrics import RunResult
 from kdpinn.report import _fields, _sections
+from kdpinn.report._shell import page
 from kdpinn.report._text import count, duration, esc, milliseconds, number, size, times
 
 OURS = "kdpinn"
@@ -14,19 +13,7 @@ _HEADLINE_POINTS = 10_000
 
 def render(result: RunResult) -> str:
     """The whole HTML document; no script, no outside resource."""
-    style = files("kdpinn.report").joinpath("style.css").read_text(encoding="utf-8")
-    title = f"{result.problem.title}: kdpinn run report"
-    sections = "".join(
-        f'<section id="{key}"><h2>{esc(heading)}</h2>{body}</section>'
-        for key, heading, body in _bodies(result)
-        if body
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{esc(title)}</title><style>{style}</style></head>"
-        f"<body><main>{_header(result)}{sections}</main></body></html>\n"
-    )
+    return page(f"{result.problem.title}: kdpinn run report", _header(result), _bodies(result))
 
 
 def _bodies(result: RunResult) -> list[tuple[str, str, str]]:

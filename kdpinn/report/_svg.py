@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,3 +130,13 @@ def svg(width: int, height: int, body: str, label: str) -> str:
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{esc(label)}"'
         f' xmlns="http://www.w3.org/2000/svg">{body}</svg>'
     )
+
+
+_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+
+
+def size_of(drawing: str) -> tuple[float, float]:
+    """Width and height of a drawing of `svg`, in its own units."""
+    found = _BOX.search(drawing)
+    assert found is not None, "every drawing has a viewBox"
+    return float(found[1]), float(found[2])

@@ -134,6 +134,7 @@ class ClusteredStudent:
     Attributes:
         rule: how the trees were cut.
         relation: R, one free parameter per cluster of a layer's weights or biases.
+        clusters: of each layer's weights and of its biases.
         rows: number of related pairs of rows in each layer, by kind.
         before, replaced, retrained: relative misfit to the teacher, of the student, with centroids
             in place of weights, and after the centroids were trained again.
@@ -142,6 +143,7 @@ class ClusteredStudent:
 
     rule: Rule
     relation: Relation
+    clusters: tuple[tuple[LayerClusters, LayerClusters], ...]
     rows: tuple[dict[str, int], ...]
     before: float
     replaced: float
@@ -158,20 +160,15 @@ def cluster_student(
         layers: before anything was merged.
         samples: what the student learned; the centroids are fitted to it without a penalty.
     """
-    index: list[NDArray[np.int64]] = []
-    signs, replaced = [], []
-    rows: list[dict[str, int]] = []
-    free = 0
-    for w, b in layers:
-        pair = []
-        for part in (w, b):
-            found = clustered(part, rule)
-            index.append(free + found.labels.ravel())
-            signs.append(found.signs.ravel())
-            free += len(found.centroids)
-            pair.append(found)
-        replaced.append((pair[0].values, pair[1].values))
-        rows.append(dict(Counter(kind for _, _, kind in row_relations(pair[0]))))
+    clusters = tuple((clustered(w, rule), clustered(b, rule)) for w, b in layers)
+    parts = [part for pair in clusters for part in pair]
+    firsts = np.cumsum([0, *(len(part.centroids) for part in parts)])
+    index = [first + part.labels.ravel() for first, part in zip(firsts, parts, strict=False)]
+    signs = [part.signs.ravel() for part in parts]
+    replaced = [(weight.values, bias.values) for weight, bias in clusters]
+    rows: list[dict[str, int]] = [
+        dict(Counter(kind for *_, kind in row_relations(weight))) for weight, _ in clusters
+    ]
     relation = Relation(np.concatenate(index), np.concatenate(signs))
     network = network_of(layers)
     fit = PenalizedFit(network, samples, 0.0)
@@ -186,6 +183,7 @@ def cluster_student(
     return ClusteredStudent(
         rule,
         relation,
+        clusters,
         tuple(rows),
         relative(fit.misfit(flat(layers))[0]),
         relative(fit.misfit(start)[0]),

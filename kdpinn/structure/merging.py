@@ -109,3 +109,12 @@ def network_of(layers: Sequence[tuple[Array, Array]]) -> MLP:
 
 def _widths(layers: Sequence[tuple[Array, Array]]) -> tuple[int, ...]:
     return tuple(len(w) for w, _ in layers)
+
+
+def evaluated(layers: Sequence[tuple[Array, Array]], z: Array) -> Array:
+    """The network at points z (N, d): (N, m)."""
+    a = z
+    for w, b in layers[:-1]:
+        a = np.tanh(a @ w.T + b)
+    w, b = layers[-1]
+    return np.asarray(a @ w.T + b)

@@ -56,6 +56,18 @@ def test_the_files_have_the_structure(found):
     assert np.abs(model(g(x)) - u).max() <= 1e-6 * np.abs(u).max()
 
 
+def test_the_report_has_both_methods(found):
+    out, result = found
+    facts = json.loads(result.stdout)
+    assert {"report.html", "figures/weights.svg", "figures/symmetry.svg"} <= set(facts["files"])
+    assert all((out / name).exists() for name in facts["files"])
+    html = (out / "report.html").read_text()
+    assert "Group of order 2" in html
+    assert "Rebuilt network" in html
+    assert "fixed at 0.1" in html
+    assert set(facts["clusters"]) == {"fixed", "gap", "silhouette"}
+
+
 def test_an_earlier_search_is_not_overwritten_unasked(found):
     out, _ = found
     refused(kdpinn("discover", SPEC, "--out", out), "--resume", "--overwrite")
@@ -73,7 +85,8 @@ def test_a_constant_teacher_leaves_no_structure(tmp_path: Path):
     assert facts["generators"] == []
     assert facts["group_order"] == 1
     assert "constant over the domain" in facts["statement"]
-    assert sorted(p.name for p in out.iterdir()) == ["discovery.json", "run"]
+    assert sorted(p.name for p in out.iterdir()) == ["discovery.json", "report.html", "run"]
+    assert "constant over the domain" in (out / "report.html").read_text()
 
 
 def test_samples_that_are_noise_leave_no_structure(tmp_path: Path):
@@ -98,6 +111,7 @@ def test_the_published_method_stands_beside(tmp_path: Path):
         assert rule["misfit_retrained"] <= rule["misfit_replaced"] * (1 + 1e-9)
         assert 0 < rule["free_parameters"] < facts["dense_parameters"]
     assert not (tmp_path / "out" / "psi.kdp").exists()
+    assert "Clusters of single weights" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_wrong_use_is_told(tmp_path: Path):
