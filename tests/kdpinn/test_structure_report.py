@@ -197,6 +197,7 @@ def test_a_page_tells_what_was_measured_where_nothing_was_found(crooked):
     assert "No structure" in html
     assert "this one comes nearest" in html
     assert "✓ symmetry" not in html
+    assert "plain" not in crooked.symmetry[0].values
     assert len(crooked.symmetry) == 1
     assert crooked.symmetry[0].values["teacher"].max() > 0.1
 

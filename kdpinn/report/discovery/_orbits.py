@@ -29,6 +29,16 @@ def arcs(network: Portrait) -> list[str]:
     return [_layer(network, k) for k in range(len(network.layers) - 1)]
 
 
+def legend(words: Sequence[str]) -> str:
+    """The generators, each beside a stroke of its color, below each other."""
+    parts = []
+    for k, generator in enumerate(words):
+        y = 14 + 20 * k
+        parts.append(line(0, y - 4, 24, y - 4, f"image {HUES[k % len(HUES)]}"))
+        parts.append(text(32, y, generator, anchor="start"))
+    return svg(420, 20 * len(words) + 4, "".join(parts), "generators")
+
+
 def _layer(network: Portrait, k: int) -> str:
     orbits = network.orbits(k)
     order = np.argsort(orbits, kind="stable")

@@ -40,11 +40,11 @@ def _header(search: SearchPage) -> str:
     elif facts["group_order"] > 1:
         words, cls = "Rejected", "fail"
     of = f"{esc(facts['problem'])} · " if facts["problem"] else ""
-    statement = _tables.arrows(facts["statement"].removeprefix("No structure: "))
+    statement = facts["statement"].removeprefix("No structure: ")
     return (
         f'<header><p class="crumb">kdpinn structure report · {of}'
         f"preset {esc(facts['preset'])} · seed {facts['seed']}</p><h1>{esc(search.title)}</h1>"
-        f'<p class="verdict {cls}"><b>{words}</b><span>{statement}</span></p>'
+        f'<p class="verdict {cls}"><b>{words}</b><span>{esc(_tables.arrows(statement))}</span></p>'
         f"{_tiles(search)}</header>"
     )
 
@@ -135,7 +135,7 @@ def _orbits_section(search: SearchPage) -> str:
     if not networks:
         return ""
     names = "".join(
-        f'<li><i class="swatch {hue}"></i>{_tables.arrows(g["map"])}</li>'
+        f'<li><i class="swatch {hue}"></i>{esc(_tables.arrows(g["map"]))}</li>'
         for hue, g in zip(cycle(_orbits.HUES), search.facts["generators"], strict=False)
     )
     lines = [_orbits.hyperplanes(n, search.inputs, search.bounds) for n in networks]
@@ -161,7 +161,7 @@ def _symmetry_section(search: SearchPage) -> str:
     scale = _symmetry.coloring(search.symmetry)
     parts = []
     for row in search.symmetry:
-        words = _tables.arrows(row.map.describe(search.inputs, search.outputs))
+        words = esc(_tables.arrows(row.map.describe(search.inputs, search.outputs)))
         at = ", ".join(f"{name} = {number(value)}" for name, value in row.plane.fixed.items())
         pictures = "".join(_symmetry.panels(row, scale))
         parts.append(
@@ -226,7 +226,7 @@ def _provenance(search: SearchPage) -> str:
         told = ", ".join(f"{esc(k)} {duration(v)}" for k, v in facts["seconds"].items())
         rows.append(("Time", told))
     if facts.get("elements"):
-        rows.append(("Elements", "<br>".join(map(_tables.arrows, facts["elements"]))))
+        rows.append(("Elements", "<br>".join(esc(_tables.arrows(g)) for g in facts["elements"])))
     cells = "".join(f"<dt>{esc(k)}</dt><dd>{v}</dd>" for k, v in rows)
     return (
         f'<dl>{cells}</dl><p class="note">discovery.json holds all figures; relation.json, where a '

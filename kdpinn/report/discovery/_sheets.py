@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kdpinn.report._shell import style
 from kdpinn.report._svg import size_of, svg, text
-from kdpinn.report.discovery import _cost, _orbits, _symmetry, _weights
+from kdpinn.report.discovery import _cost, _orbits, _symmetry, _tables, _weights
 from kdpinn.report.discovery._content import SearchPage
 from kdpinn.structure.portrait import Portrait
 
@@ -21,7 +21,7 @@ def sheets(search: SearchPage) -> dict[str, str]:
     tied = [n for n in (search.student, search.rebuilt) if n is not None]
     rows: dict[str, list[Row]] = {
         "weights": [(n.name, _layers(n, search)) for n in networks],
-        "orbits": [(n.name, _orbits.arcs(n)) for n in tied],
+        "orbits": [(n.name, _orbits.arcs(n)) for n in tied] + _generators(search),
         "symmetry": _symmetry_rows(search),
         "cost": [("", [picture]) for picture in [_cost.picture(search.costs)] if picture],
     }
@@ -35,10 +35,19 @@ def _layers(network: Portrait, search: SearchPage) -> list[str]:
     return _weights.layers(network, search.inputs, search.outputs)
 
 
+def _generators(search: SearchPage) -> list[Row]:
+    """Which arcs belong to which generator."""
+    words = [_tables.arrows(g["map"]) for g in search.facts["generators"]]
+    return [("", [_orbits.legend(words)])] if words else []
+
+
 def _symmetry_rows(search: SearchPage) -> list[Row]:
     scale = _symmetry.coloring(search.symmetry)
     return [
-        (row.map.describe(search.inputs, search.outputs), _symmetry.panels(row, scale))
+        (
+            _tables.arrows(row.map.describe(search.inputs, search.outputs)),
+            _symmetry.panels(row, scale),
+        )
         for row in search.symmetry
     ]
 

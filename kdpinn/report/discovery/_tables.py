@@ -50,7 +50,7 @@ def _candidate(found: Mapping[str, Any], verdict: str) -> list[str]:
     ratios, residuals = found["ratios"], found["residuals"]
     many = f"<small>of {len(ratios)} students</small>" if len(ratios) > 1 else ""
     return [
-        arrows(found["map"]),
+        esc(arrows(found["map"])),
         ", ".join(scientific(a, 2) for a in found["asymmetry"]),
         f"{number(min(ratios), 4)}{many}" if ratios else f"{MISSING}<small>not asked</small>",
         scientific(min(residuals), 2) if residuals else MISSING,
@@ -60,8 +60,8 @@ def _candidate(found: Mapping[str, Any], verdict: str) -> list[str]:
 
 
 def arrows(words: str) -> str:
-    """A map in words as HTML: x → −x."""
-    return esc(words.replace("->", "→").replace("-", "−"))
+    """A map in words as it is printed: x → −x."""
+    return words.replace("->", "→").replace("-", "−")
 
 
 def students(facts: Mapping[str, Any]) -> str:
