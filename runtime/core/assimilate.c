@@ -2,7 +2,7 @@
  * filter's update. kdpinn_assimilate.h has the formulas. */
 #include "assimilate_readings.h"
 
-enum { MAX_PLACES = 32 }; /* where a wide estimate is tried */
+enum { MAX_PLACES = 27 }; /* where a wide estimate is tried */
 
 /* ---- settings and estimates ---- */
 
@@ -61,70 +61,84 @@ void kd_assimilate_drift(const kd_assimilation *how, double duration, kd_estimat
 /* ---- where to begin ---- */
 
 /* Places over the domain, in the middle of equal cells of the unknowns that the estimate leaves open, the
- * others at their mean; the mean itself is the first. Their number. */
-static uint32_t spread(const problem *p, double places[1 + MAX_PLACES][KD_MAX_UNKNOWNS]) {
+ * others at their mean; the mean alone where there are too many of them, or none. Their number. */
+static uint32_t spread(const problem *p, double places[MAX_PLACES][KD_MAX_UNKNOWNS]) {
     static const uint32_t cells[4] = {1, 8, 5, 3}; /* of one unknown, by how many are open */
     const uint32_t unknowns = p->how->unknowns;
     uint32_t open[KD_MAX_UNKNOWNS], opened = 0, total = 1, c, k;
     for (k = 0; k < unknowns; ++k) {
         const double width = p->upper[k] - p->lower[k];
         if (p->before->covariance[k][k] > 0.01 * width * width) open[opened++] = k;
-        places[0][k] = p->before->mean[k];
     }
-    if (opened == 0 || opened > 3) return 1;
+    if (opened > 3) opened = 0;
     for (k = 0; k < opened; ++k) total *= cells[opened];
     for (c = 0; c < total; ++c) {
         uint32_t rest = c;
-        for (k = 0; k < unknowns; ++k) places[1 + c][k] = p->before->mean[k];
+        for (k = 0; k < unknowns; ++k) places[c][k] = p->before->mean[k];
         for (k = 0; k < opened; ++k, rest /= cells[opened]) {
             const double width = p->upper[open[k]] - p->lower[open[k]];
-            places[1 + c][open[k]] = p->lower[open[k]] + width * (rest % cells[opened] + 0.5) / cells[opened];
+            places[c][open[k]] = p->lower[open[k]] + width * (rest % cells[opened] + 0.5) / cells[opened];
         }
     }
-    return 1 + total;
+    return total;
 }
 
-/* Adds what the tile's `count` points cost to the places that they belong to. */
-static kd_status judge(const problem *p, size_t count, const uint32_t *owner, const size_t *rows, double *cost) {
+/* Adds what `count` readings cost at the points `at` of the tile. */
+static double judge(const problem *p, size_t count, const size_t *rows, size_t at) {
     const uint32_t outputs = p->plan->outputs;
-    const kd_status status = evaluate_tile_of(p->plan, &KD_VALUES, count, &p->at);
+    double cost = 0, weight;
     size_t t;
     uint32_t j;
-    for (t = 0; status == KD_OK && t < count; ++t)
+    for (t = 0; t < count; ++t)
         for (j = 0; j < outputs; ++j) {
             const double y = p->y[rows[t] * outputs + j], sharp = sharpness(p, rows[t], j);
-            double weight;
             if (!kd_finite(y) || sharp == 0) continue;
-            cost[owner[t]] += loss(p->how->loss, (y - p->at.y[t * outputs + j]) * sharp, &weight);
+            cost += loss(p->how->loss, (y - p->at.y[(at + t) * outputs + j]) * sharp, &weight);
         }
-    return status;
+    return cost;
 }
 
-/* The place where the cost is least into z; tiles hold points of several places. */
+/* What the tile's `count` readings cost at each place is added to `cost`: as many places at once as fit. */
+static kd_status try_places(const problem *p, uint32_t total, double places[MAX_PLACES][KD_MAX_UNKNOWNS], size_t count,
+                            const size_t *rows, double *cost) {
+    const uint32_t inputs = p->plan->inputs, unknowns = p->how->unknowns;
+    const uint32_t fit = TILE_OF_READINGS / (uint32_t)count, most = fit < total ? fit : total;
+    uint32_t c, i, k;
+    size_t t;
+    for (t = count * inputs; t < most * count * inputs; ++t) p->at.x[t] = p->at.x[t - count * inputs];
+    for (c = 0; c < total; c += most) {
+        const uint32_t here = total - c < most ? total - c : most;
+        kd_status status;
+        for (i = 0; i < here; ++i) {
+            double values[KD_MAX_UNKNOWNS];
+            values_at(p, places[c + i], values);
+            for (k = 0; k < unknowns; ++k)
+                for (t = i * count; t < (i + 1) * count; ++t) p->at.x[t * inputs + p->how->input[k]] = values[k];
+        }
+        if ((status = evaluate_tile_of(p->plan, &KD_VALUES, here * count, &p->at)) != KD_OK) return status;
+        for (i = 0; i < here; ++i) cost[c + i] += judge(p, count, rows, i * count);
+    }
+    return KD_OK;
+}
+
+/* The place where the cost is least into z. */
 static kd_status begin(const problem *p, double *z) {
-    double places[1 + MAX_PLACES][KD_MAX_UNKNOWNS], cost[1 + MAX_PLACES], values[KD_MAX_UNKNOWNS];
-    const uint32_t total = spread(p, places), inputs = p->plan->inputs, unknowns = p->how->unknowns;
-    uint32_t owner[TILE_OF_READINGS], c, best = 0, k;
-    size_t rows[TILE_OF_READINGS], row, count = 0;
-    kd_status status = KD_OK;
-    for (c = 0; total > 1 && c < total; ++c) {
-        cost[c] = prior_cost(p, places[c], values);
-        values_at(p, places[c], values);
-        for (row = 0; row < p->n; ++row) {
-            if (place(p->plan, p->how, p->x + row * (inputs - unknowns), values, p->at.x + count * inputs) !=
-                KD_READING_USED)
-                continue;
-            owner[count] = c, rows[count] = row;
-            if (++count < TILE_OF_READINGS) continue;
-            if ((status = judge(p, count, owner, rows, cost)) != KD_OK) return status;
-            count = 0;
+    double places[MAX_PLACES][KD_MAX_UNKNOWNS], cost[MAX_PLACES], values[KD_MAX_UNKNOWNS];
+    const uint32_t total = spread(p, places);
+    uint32_t c, best = 0, k;
+    for (c = 0; c < total; ++c) cost[c] = prior_cost(p, places[c], values);
+    if (total > 1) {
+        size_t rows[TILE_OF_READINGS], row = 0, count;
+        values_at(p, places[0], values);
+        while ((count = next_tile(p, values, &row, rows)) > 0) {
+            const kd_status status = try_places(p, total, places, count, rows, cost);
+            if (status != KD_OK) return status;
         }
     }
-    if (count > 0) status = judge(p, count, owner, rows, cost);
-    for (c = 1; total > 1 && c < total; ++c)
+    for (c = 1; c < total; ++c)
         if (cost[c] < cost[best]) best = c;
-    for (k = 0; k < unknowns; ++k) z[k] = places[best][k];
-    return status;
+    for (k = 0; k < p->how->unknowns; ++k) z[k] = places[best][k];
+    return KD_OK;
 }
 
 /* ---- the minimum ---- */
@@ -222,7 +236,7 @@ kd_status kd_assimilate_update(const kd_plan *plan, const kd_assimilation *how, 
     double z[KD_MAX_UNKNOWNS];
     uint32_t i, j;
     if (status != KD_OK) return status;
-    p.plan = plan, p.how = how, p.before = estimate;
+    p.plan = plan, p.how = how, p.before = estimate, p.slopes = by_unknowns(how);
     p.n = n, p.x = x, p.y = y, p.noise = noise, p.reading = reading, p.residual = residual;
     p.outcome = &done;
     scratch_of(plan, (uint8_t *)workspace, &p.at);
@@ -251,11 +265,13 @@ kd_status kd_assimilate_state(const kd_plan *plan, const kd_assimilation *how, c
     const uint32_t inputs = plan->inputs, outputs = plan->outputs, unknowns = how->unknowns;
     double values[KD_MAX_UNKNOWNS], slope[KD_MAX_UNKNOWNS];
     size_t row, count, t;
+    kd_channels slopes;
     scratch at;
     uint32_t i, j, k;
     if (!fits(plan, how) || workspace == NULL || value == NULL || deviation == NULL) return KD_ARGUMENT;
     if ((uintptr_t)workspace % KD_ALIGN != 0) return KD_MISALIGNED;
     scratch_of(plan, (uint8_t *)workspace, &at);
+    slopes = by_unknowns(how);
     for (k = 0; k < unknowns; ++k) values[k] = value_at(how, k, estimate->mean[k]);
     for (row = 0; row < n; row += count) {
         kd_status status;
@@ -263,12 +279,12 @@ kd_status kd_assimilate_state(const kd_plan *plan, const kd_assimilation *how, c
             if (place(plan, how, x + (row + count) * (inputs - unknowns), values, at.x + count * inputs) ==
                 KD_READING_MISSING)
                 return KD_NOT_FINITE;
-        if ((status = evaluate_tile_of(plan, &with_first, count, &at)) != KD_OK) return status;
+        if ((status = evaluate_tile_of(plan, &slopes, count, &at)) != KD_OK) return status;
         for (t = 0; t < count * outputs; ++t) {
             const size_t to = row * outputs + t;
             double sum = how->model_error[t % outputs] * how->model_error[t % outputs];
             for (k = 0; k < unknowns; ++k) {
-                slope[k] = at.y[(1 + how->input[k]) * count * outputs + t] * (how->logarithmic[k] ? values[k] : 1);
+                slope[k] = at.y[(1 + k) * count * outputs + t] * (how->logarithmic[k] ? values[k] : 1);
                 if (gradient != NULL) gradient[to * unknowns + k] = slope[k];
             }
             for (i = 0; i < unknowns; ++i)

@@ -67,6 +67,7 @@ typedef struct {
     const kd_plan *plan;
     const kd_assimilation *how;
     const kd_estimate *before;
+    kd_channels slopes;
     double precision[KD_MAX_UNKNOWNS][KD_MAX_UNKNOWNS]; /* the inverse of its covariance */
     double lower[KD_MAX_UNKNOWNS], upper[KD_MAX_UNKNOWNS];
     double sharpness[KD_MAX_OUTPUTS]; /* 1 / s where `noise` is NULL */
@@ -88,19 +89,35 @@ typedef struct {
     matrix curvature, information; /* of the steps; of the estimate */
 } normal;
 
-static const kd_channels with_first = {1, 0, {{0, 0}}};
+/* The value and its derivative by each unknown, in their order. */
+static kd_channels by_unknowns(const kd_assimilation *how) {
+    kd_channels channels = KD_VALUES;
+    uint32_t k;
+    for (k = 0; k < how->unknowns; ++k) channels.first += KD_FIRST_BY(how->input[k]);
+    return channels;
+}
+
+/* For the value and any number of first derivatives; more of them need not take more. */
+static size_t evaluation_size(const kd_plan *plan) {
+    kd_channels channels = KD_VALUES;
+    size_t most = kd_workspace_size(plan, &channels), size;
+    uint32_t k;
+    for (k = 0; k < plan->inputs; ++k) {
+        channels.first += KD_FIRST_BY(k);
+        if ((size = kd_workspace_size(plan, &channels)) > most) most = size;
+    }
+    return most;
+}
 
 static size_t scratch_of(const kd_plan *plan, uint8_t *base, scratch *at) {
     const size_t inputs = (size_t)TILE_OF_READINGS * plan->inputs, jets = (size_t)TILE_OF_READINGS * plan->outputs * (1 + plan->inputs);
-    const size_t sizes[5] = {kd_workspace_size(plan, &with_first), kd_workspace_size(plan, &KD_VALUES),
-                             inputs * sizeof(double), jets * sizeof(double), (inputs + jets) * sizeof(float)};
-    const size_t work = sizes[0] > sizes[1] ? sizes[0] : sizes[1];
+    const size_t work = evaluation_size(plan);
     if (base != NULL) {
         at->evaluation = base;
         at->x = (double *)(void *)(base + work), at->y = at->x + inputs;
         at->narrow_x = (float *)(void *)(at->y + jets), at->narrow_y = at->narrow_x + inputs;
     }
-    return work + sizes[2] + sizes[3] + sizes[4];
+    return work + (inputs + jets) * (sizeof(double) + sizeof(float));
 }
 
 size_t kd_assimilate_size(const kd_plan *plan) { return scratch_of(plan, NULL, NULL); }
@@ -169,6 +186,24 @@ static double not_a_number(void) {
     return zero / zero;
 }
 
+/* The next readings that can be used into the tile, at these values of the unknowns; `rows` are theirs. Those
+ * that cannot are noted. Their number, 0 behind the last. */
+static size_t next_tile(const problem *p, const double *values, size_t *row, size_t *rows) {
+    const uint32_t inputs = p->plan->inputs, outputs = p->plan->outputs;
+    const size_t known = inputs - p->how->unknowns;
+    size_t count = 0;
+    uint32_t j;
+    for (; count < TILE_OF_READINGS && *row < p->n; ++*row) {
+        const kd_reading what = place(p->plan, p->how, p->x + *row * known, values, p->at.x + count * inputs);
+        if (what == KD_READING_USED) rows[count++] = *row;
+        else for (j = 0; j < outputs; ++j) {
+            const size_t at = *row * outputs + j;
+            note(p, at, kd_finite(p->y[at]) ? what : KD_READING_MISSING, not_a_number());
+        }
+    }
+    return count;
+}
+
 /* One value of the tile's point t into the sums. */
 static void add_value(const problem *p, size_t row, uint32_t output, size_t t, size_t count, const double *values,
                       normal *sum) {
@@ -185,7 +220,7 @@ static void add_value(const problem *p, size_t row, uint32_t output, size_t t, s
     sum->cost += loss(p->how->loss, r, &weight);
     note(p, at, kd_magnitude(r) > p->how->outlier ? KD_READING_OUTLIER : KD_READING_USED, r);
     for (i = 0; i < unknowns; ++i) {
-        slope[i] = sharp * p->at.y[((1 + p->how->input[i]) * count + t) * outputs + output];
+        slope[i] = sharp * p->at.y[((1 + i) * count + t) * outputs + output];
         if (p->how->logarithmic[i]) slope[i] *= values[i];
     }
     for (i = 0; i < unknowns; ++i) {
@@ -199,8 +234,7 @@ static void add_value(const problem *p, size_t row, uint32_t output, size_t t, s
 
 /* The cost at z, its gradient and the matrices; what becomes of each reading there. */
 static kd_status sweep(const problem *p, const double *z, normal *sum) {
-    const uint32_t inputs = p->plan->inputs, outputs = p->plan->outputs, unknowns = p->how->unknowns;
-    const size_t known = inputs - unknowns;
+    const uint32_t outputs = p->plan->outputs, unknowns = p->how->unknowns;
     size_t rows[TILE_OF_READINGS], row = 0, count, t;
     double values[KD_MAX_UNKNOWNS];
     uint32_t i, j;
@@ -210,23 +244,9 @@ static kd_status sweep(const problem *p, const double *z, normal *sum) {
     sum->cost = prior_cost(p, z, sum->gradient);
     for (i = 0; i < unknowns; ++i)
         for (j = 0; j < unknowns; ++j) sum->curvature[i][j] = sum->information[i][j] = p->precision[i][j];
-    while (row < p->n) {
-        for (count = 0; count < TILE_OF_READINGS && row < p->n; ++row) {
-            const kd_reading what = place(p->plan, p->how, p->x + row * known, values, p->at.x + count * inputs);
-            if (what == KD_READING_USED) {
-                rows[count++] = row;
-                continue;
-            }
-            for (j = 0; j < outputs; ++j) {
-                const size_t at = row * outputs + j;
-                note(p, at, kd_finite(p->y[at]) ? what : KD_READING_MISSING, not_a_number());
-            }
-        }
-        if (count == 0) break;
-        {
-            const kd_status status = evaluate_tile_of(p->plan, &with_first, count, &p->at);
-            if (status != KD_OK) return status;
-        }
+    while ((count = next_tile(p, values, &row, rows)) > 0) {
+        const kd_status status = evaluate_tile_of(p->plan, &p->slopes, count, &p->at);
+        if (status != KD_OK) return status;
         for (t = 0; t < count; ++t)
             for (j = 0; j < outputs; ++j) add_value(p, rows[t], j, t, count, values, sum);
     }

@@ -3,8 +3,19 @@
 
 const kd_channels KD_VALUES = {0, 0, {{0, 0}}};
 
+/* Where the first derivative by each input goes, 1 and on; 0: not wanted. Their number. */
+static uint32_t place_first(const kd_plan *plan, const kd_channels *channels, uint8_t *channel) {
+    uint32_t count = 0, i;
+    for (i = 0; i < plan->inputs; ++i) {
+        const int wanted = (channels->first & (1 | KD_FIRST_BY(i))) != 0;
+        channel[i] = (uint8_t)(wanted ? ++count : 0);
+    }
+    return count;
+}
+
 uint32_t kd_channel_count(const kd_plan *plan, const kd_channels *channels) {
-    return 1 + (channels->first ? plan->inputs : 0) + channels->pairs;
+    uint8_t channel[KD_MAX_INPUTS];
+    return 1 + place_first(plan, channels, channel) + channels->pairs;
 }
 
 size_t kd_workspace_size(const kd_plan *plan, const kd_channels *channels) {
@@ -18,23 +29,29 @@ size_t kd_workspace_size(const kd_plan *plan, const kd_channels *channels) {
     return (size + KD_ALIGN - 1) / KD_ALIGN * KD_ALIGN;
 }
 
+/* `wanted` as the kernels take it; 0 where a second derivative lacks the first ones of its chain rule. */
+static int resolve(const kd_plan *plan, const kd_channels *wanted, kd_jets *out) {
+    uint32_t p, k;
+    out->first = place_first(plan, wanted, out->channel), out->pairs = wanted->pairs;
+    for (p = 0; p < wanted->pairs; ++p)
+        for (k = 0; k < 2; ++k) {
+            const uint32_t input = wanted->pair[p][k];
+            if (input >= plan->inputs || out->channel[input] == 0) return 0;
+            out->pair[p][k] = (uint8_t)(out->channel[input] - 1);
+        }
+    return 1;
+}
+
 static kd_status evaluate(kd_precision precision, const kd_plan *plan, const kd_channels *wanted, size_t n,
                           const void *x, void *out, void *workspace, kd_report *report) {
-    kd_channels channels;
+    kd_jets channels;
     kd_report ignored = {0, 0};
-    uint32_t p;
     if (report == NULL) report = &ignored;
     if (plan->precision != precision) return KD_PRECISION;
     if (n == 0) return KD_OK;
     if (x == NULL || out == NULL || workspace == NULL || wanted->pairs > KD_MAX_PAIRS) return KD_ARGUMENT;
     if ((uintptr_t)workspace % KD_ALIGN != 0) return KD_MISALIGNED;
-    if (!wanted->first)
-        return wanted->pairs ? KD_ARGUMENT /* their chain rule needs the first derivatives */
-                             : plan->kernels->run(plan, wanted, n, x, out, workspace, report);
-    for (p = 0; p < wanted->pairs; ++p)
-        if (wanted->pair[p][0] >= plan->inputs || wanted->pair[p][1] >= plan->inputs) return KD_ARGUMENT;
-    channels = *wanted;
-    channels.first = plan->inputs;
+    if (!resolve(plan, wanted, &channels)) return KD_ARGUMENT;
     return plan->kernels->run(plan, &channels, n, x, out, workspace, report);
 }
 

@@ -100,7 +100,14 @@ typedef struct {
     const float *turns; /* scales of narrow integers: of each block, repeated, rows + lanes of them */
 } kd_layer;
 
-typedef kd_status kd_run(const kd_plan *plan, const kd_channels *channels, size_t n, const void *x,
+/* Channels as the kernels compute them: so many first derivatives, and pairs of their positions. */
+typedef struct {
+    uint32_t first, pairs;
+    uint8_t pair[KD_MAX_PAIRS][2];
+    uint8_t channel[KD_MAX_INPUTS]; /* of the first derivative by each input, 1 and on; 0: not computed */
+} kd_jets;
+
+typedef kd_status kd_run(const kd_plan *plan, const kd_jets *channels, size_t n, const void *x,
                          void *out, void *workspace, kd_report *report);
 
 /* One precision of one instruction set. */

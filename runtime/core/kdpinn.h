@@ -107,8 +107,11 @@ KD_API const char *kd_plan_isa(const kd_plan *plan);
 /* The instruction sets that this processor can run, best first; NULL past the last. */
 KD_API const char *kd_isa_name(size_t index);
 
-/* What to compute: channels are the value, then (if `first`) one derivative by each input, then
- * one second derivative by inputs pair[k][0] and pair[k][1] for each k < pairs. */
+/* What to compute: channels are the value, then first derivatives in the order of the inputs, then
+ * one second derivative by inputs pair[k][0] and pair[k][1] for each k < pairs. `first` is 0 for
+ * none, 1 for one by each input, or the sum of KD_FIRST_BY(i) for the inputs i whose derivatives
+ * are wanted; second derivatives need the first ones by both of their inputs. */
+#define KD_FIRST_BY(i) (2u << (i))
 typedef struct {
     uint32_t first, pairs;
     uint8_t pair[KD_MAX_PAIRS][2];

@@ -31,7 +31,7 @@ static std::pair<std::uint64_t, std::int64_t> jet(Engine &engine, Rows<Real> x, 
     const std::uint32_t inputs = kd_input_count(&engine.model());
     const kd_channels channels = make_channels(first, pairs, inputs);
     require(x.shape(1) == inputs, "x has the wrong number of columns");
-    require(out.shape(0) == 1 + channels.first + channels.pairs && out.shape(1) == x.shape(0) &&
+    require(out.shape(0) == 1 + (first ? inputs : 0) + channels.pairs && out.shape(1) == x.shape(0) &&
                 out.shape(2) == kd_output_count(&engine.model()),
             "the jet array has the wrong shape");
     return guarded(x.shape(0), [&] { return engine.jet(channels, x.data(), x.shape(0), out.data(), threads); });
@@ -139,8 +139,9 @@ class Bound {
 
     template <class Real>
     static Bound jets(Engine &engine, Rows<Real> x, const Pairs &pairs, OutJets<Real> y, nb::callable report) {
-        const kd_channels channels = make_channels(true, pairs, kd_input_count(&engine.model()));
-        require(y.shape(0) == 1 + channels.first + channels.pairs && y.shape(1) == x.shape(0) &&
+        const std::uint32_t inputs = kd_input_count(&engine.model());
+        const kd_channels channels = make_channels(1, pairs, inputs);
+        require(y.shape(0) == 1 + inputs + channels.pairs && y.shape(1) == x.shape(0) &&
                     y.shape(2) == kd_output_count(&engine.model()),
                 "the jet array has the wrong shape");
         return make<Real>(engine, x, channels, y.data(), std::move(report));

@@ -28,8 +28,8 @@ inline void require(bool holds, const char *message) {
     if (!holds) throw nb::value_error(message);
 }
 
-inline kd_channels make_channels(bool first, const Pairs &pairs, std::uint32_t inputs) {
-    kd_channels channels = {first ? inputs : 0u, static_cast<std::uint32_t>(pairs.size()), {}};
+inline kd_channels make_channels(std::uint32_t first, const Pairs &pairs, std::uint32_t inputs) {
+    kd_channels channels = {first, static_cast<std::uint32_t>(pairs.size()), {}};
     require(pairs.size() <= KD_MAX_PAIRS, "too many second derivatives in one call");
     require(first || pairs.empty(), "second derivatives need the first ones");
     for (std::size_t p = 0; p < pairs.size(); ++p) {

@@ -30,9 +30,9 @@ class Trainee {
         require(activation < KD_ACTIVATIONS, "unknown activation");
         require(theta_.shape(0) == parameters_, "theta does not have the network's number of parameters");
         require(order == 2 || pairs.empty(), "pairs need order 2");
+        const std::uint32_t inputs = coordinates(pairs.size(), order > 0);
         net_ = {sizes_.data(), static_cast<std::uint32_t>(sizes_.size() - 1), activation,
-                make_channels(order > 0, pairs, coordinates(pairs.size(), order > 0)), theta_.data(),
-                scale_ ? scale_->data() : nullptr};
+                make_channels(order > 0 ? inputs : 0, pairs, inputs), theta_.data(), scale_ ? scale_->data() : nullptr};
         require(x_.ndim() == 2 || x_.shape(0) == channels(), "the inputs must be (channels, n, inputs)");
     }
 

@@ -156,6 +156,11 @@ MUTATIONS = {
         "(size_t)c < biased ? bias[r] : 0",
         "(size_t)c <= biased ? bias[r] : 0",
     ),
+    "one of several derivatives in another's place": (
+        "evaluate.c",
+        "(uint8_t)(wanted ? ++count : 0);",
+        "(uint8_t)(wanted ? (++count, 1 + i) : 0);",
+    ),
     "second derivative by the wrong input": (
         "kernels.inc",
         "first[channels->pair[p][1] * vectors]);",

@@ -77,6 +77,26 @@ static void exercise_selftest(const kd_plan *plan, const kd_model *model) {
     free(work);
 }
 
+/* The derivatives by one input alone, first and second, are those among all, bit for bit. */
+static void exercise_one_input(const kd_plan *plan, kd_precision precision, uint32_t input, const kd_channels *all,
+                               size_t n, const void *x, const void *jets) {
+    const size_t block = n * plan->outputs * (precision == KD_F64 ? 8 : 4);
+    const char *own[3] = {jets, (const char *)jets + (1 + input) * block, NULL}; /* its channels among all */
+    kd_channels alone = {KD_FIRST_BY(input), 0, {{(uint8_t)input, (uint8_t)input}}};
+    kd_report report;
+    uint32_t k;
+    for (k = 0; k < all->pairs; ++k)
+        if (all->pair[k][0] == input && all->pair[k][1] == input)
+            alone.pairs = 1, own[2] = (const char *)jets + (1 + plan->inputs + k) * block;
+    char *part = exactly((2 + alone.pairs) * block);
+    demand(kd_channel_count(plan, &alone) == 2 + alone.pairs, "channels of one input miscounted");
+    demand(jets_of(plan, precision, &alone, n, x, part, &report) == KD_OK, "the derivatives by one input fail");
+    for (k = 0; k < 2 + alone.pairs; ++k)
+        demand(same_bits(part + k * block, own[k], n * plan->outputs, precision),
+               "a derivative alone differs from the same among all");
+    free(part);
+}
+
 static void exercise_on(const kd_model *model, const char *isa, kd_precision precision, size_t n, uint32_t seed) {
     const uint32_t inputs = kd_input_count(model), outputs = kd_output_count(model), columns = kd_data_count(model);
     const size_t item = precision == KD_F64 ? 8 : 4;
@@ -109,6 +129,7 @@ static void exercise_on(const kd_model *model, const char *isa, kd_precision pre
                "a point alone fails");
         demand(same_bits(alone, (char *)y + last * outputs * item, outputs, precision),
                "a point alone differs from the same point in a batch");
+        exercise_one_input(plan, precision, seed % inputs, &channels, n, x, jets);
         for (k = 0; k < count * n * outputs; ++k)
             wide[k] = precision == KD_F64 ? ((double *)jets)[k] : (double)((float *)jets)[k];
         for (k = 0; k < n * columns; ++k) data[k] = 0.5;
