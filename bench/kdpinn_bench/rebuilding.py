@@ -112,8 +112,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
             have = [row for row in here if network in row]  # rows of old have no mean
             if not have:
                 continue
-            figures = [_figure(row[network]) for row in have]
-            better = sum(_figure(row["tied"]) < _figure(row[network]) for row in have)
+            figures = [figure(row[network]) for row in have]
+            better = sum(figure(row["tied"]) < figure(row[network]) for row in have)
             out.add_row(
                 name if network == "tied" else "",
                 str(len(here)) if network == "tied" else "",
@@ -126,7 +126,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return out
 
 
-def _figure(row: Mapping[str, Any]) -> float:
+def figure(row: Mapping[str, Any]) -> float:
     """Per cent that the unknown is off, where there is one; else the relative L2 error."""
     return float(row["off_pct"] if "off_pct" in row else row["rel_l2"])
 
