@@ -19,6 +19,7 @@ from kdpinn.atomic import write_bytes
 from kdpinn.frame import Frame, map_channels
 from kdpinn.jets import Backend, JetSpec, network_jets, product
 from kdpinn.networks import MLP
+from kdpinn.structure import walsh
 from kdpinn.structure.group import Group, InputMap
 from kdpinn_runtime.format import CoordinateMap, Operation
 
@@ -195,9 +196,18 @@ class Field:
     def values(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fields (N, m) at physical x (N, d), both numpy float64, without gradients."""
         with torch.no_grad():
-            parts = [self(part) for part in torch.split(torch.as_tensor(x), CHUNK)]
+            parts = [self._values(part) for part in torch.split(torch.as_tensor(x), CHUNK)]
         result: NDArray[np.float64] = torch.cat(parts).numpy()
         return result
+
+    def _values(self, x: Tensor) -> Tensor:
+        """As `__call__`; a tied network in the basis that keeps its symmetry exact."""
+        if not walsh.applies(self.network.symmetry):
+            return self(x)
+        frame = self.frame(x, JetSpec(len(self.inputs), 0))
+        inputs = frame.inputs.view(-1, self.network.sizes[0])
+        raw = walsh.symmetric_values(self.network, self.weights, inputs)
+        return self.from_network(frame, raw[None])[0]
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file, atomically."""
