@@ -1,10 +1,11 @@
 """What narrow weights cost, by precision and method, for students of finished runs.
 
-    python -m kdpinn_bench.quantization runs/suite/*/student.kdp --all-precisions burgers
+    python -m kdpinn_bench.quantization runs/suite --frontier burgers heat
 
-Every student is stored as i8, as the weights round and by the refit; those of --all-precisions in
-every precision, with mixed ones, and as i8 by straight-through training too.
-Errors are taken on the problem's evaluation grid. What the stored baseline has is not repeated.
+Every student below the folders is stored as i8, as the weights round and by the refit; those of
+--frontier in every precision, with mixed ones in no more bytes, and as i8 by straight-through
+training too. Errors are taken on the problem's evaluation grid. What an interrupted run has stored
+is not repeated; --again begins anew.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from rich.table import Table
 
 from kdpinn.problems import Problem, load_problem
 from kdpinn.quantization import Method, Subject, quantize
-from kdpinn.quantization.mixed import Candidate, mixed_precision
+from kdpinn.quantization.mixed import tried_choices
 from kdpinn_bench import baselines
 from kdpinn_bench.machine import fingerprint
+from kdpinn_bench.targets import students
 from kdpinn_export.grids import NARROW
 from kdpinn_runtime import pack
-from kdpinn_runtime.format import Layer, read
+from kdpinn_runtime.format import Layer, ModelFile, read
 
 NAME = "quantization"
 METHODS: tuple[Method, ...] = ("post-training", "refit")
@@ -35,6 +37,8 @@ GOALS = {"i16": 5e-6, "i12": 2e-5, "i8": 1.1e-4, "i6": 5e-4, "i4": 2.5e-3}
 """RMSE against the reference that the refitted 2-20-20-20-1 student of burgers may have."""
 FLOAT_GOAL = 2.5e-6
 """RMSE of the float student that these goals are for."""
+FRONTIER = ("burgers", "laplace", "poisson", "heat", "burgers_inverse")
+"""Problems whose students are stored in every precision."""
 CLOSER = 20.0
 """How many times closer to the float student i8 by refit has to be than i8 as it rounds."""
 
@@ -60,64 +64,71 @@ def _rmse(difference: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     return float(np.sqrt(np.mean(np.square(difference))))
 
 
-def cases(problem: str, everything: Sequence[str]) -> Iterator[tuple[str, Method]]:
-    """What is measured for a student of `problem`: precision and method."""
-    yield from (("i8", method) for method in METHODS)
-    if problem in everything:
-        yield "i8", "straight-through"
-        others = [precision for precision in NARROW if precision != "i8"]
-        yield from ((precision, method) for precision in others for method in METHODS)
+class Rows:
+    """The rows of one student; those that are `known` are not measured again."""
+
+    def __init__(self, path: Path, known: Sequence[Mapping[str, Any]]) -> None:
+        self.file = read(path)
+        self.problem = str(self.file.card.get("problem"))
+        problem = load_problem(self.problem)
+        self.subject = Subject(file=self.file, box=problem.domain)
+        self._judge = Judge(problem, self.subject)
+        widths = [len(self.file.input_shift), *(len(la.bias) for la in self.file.layers)]
+        self._about = {
+            "problem": self.problem,
+            "preset": self.file.card.get("preset"),
+            "network": "-".join(map(str, widths)),
+            "weights": self.file.weight_count,
+        }
+        self._known = known
+
+    def missing(self, precision: str, method: str) -> bool:
+        """Whether there is no such row yet."""
+        wanted = {**self._about, "precision": precision, "method": method}
+        return not any(all(r.get(k) == v for k, v in wanted.items()) for r in self._known)
+
+    def row(self, precision: str, method: str, file: ModelFile, seconds: float) -> dict[str, Any]:
+        """What is stored of a file; precision: a name, "mixed as i8" among them."""
+        return {
+            **self._about,
+            "precision": precision,
+            "method": method,
+            "layers": list(file.precisions),
+            **self._judge(file.layers),
+            "weight_bytes": file.weight_bytes,
+            "file_bytes": len(pack(file)),
+            "seconds": round(seconds, 1),
+        }
 
 
 def measure(
-    path: Path, everything: Sequence[str], known: Sequence[Mapping[str, Any]]
+    path: Path, frontier: Sequence[str], known: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """Rows of one student that are not known yet."""
-    file = read(path)
-    name = str(file.card.get("problem"))
-    problem = load_problem(name)
-    subject = Subject(file=file, box=problem.domain)
-    judge = Judge(problem, subject)
-    widths = "-".join(map(str, (len(file.input_shift), *(len(la.bias) for la in file.layers))))
-    about = {
-        "problem": name,
-        "preset": file.card.get("preset"),
-        "network": widths,
-        "weights": file.weight_count,
-    }
-
-    def row(precision: str, method: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        return {**about, "precision": precision, "method": method, **content}
-
-    def missing(precision: str, method: str) -> bool:
-        wanted = row(precision, method, {})
-        return not any(all(r.get(k) == v for k, v in wanted.items()) for r in known)
-
-    if missing(file.precisions[0], "none"):
-        sizes = {"weight_bytes": file.weight_bytes, "file_bytes": len(pack(file))}
-        yield row(file.precisions[0], "none", {**judge(file.layers), **sizes, "seconds": 0.0})
-    for precision, method in cases(name, everything):
-        if missing(precision, method):
+    rows = Rows(path, known)
+    everything = rows.problem in frontier
+    if rows.missing(rows.file.precisions[0], "none"):
+        yield rows.row(rows.file.precisions[0], "none", rows.file, 0.0)
+    cases: list[tuple[str, Method]] = [("i8", method) for method in METHODS]
+    if everything:
+        cases = [("i8", "straight-through"), ("f16", "refit")]
+        cases += [(precision, "post-training") for precision in NARROW]
+    for precision, method in cases:
+        if rows.missing(precision, method):
             start = time.perf_counter()
-            done = quantize(subject, (precision,) * len(file.layers), method=method)
-            seconds = round(time.perf_counter() - start, 1)
-            sizes = {"weight_bytes": done.file.weight_bytes, "file_bytes": len(pack(done.file))}
-            yield row(precision, method, {**judge(done.file.layers), **sizes, "seconds": seconds})
-    if name in everything:
-        for uniform in ("i8", "i12"):
-            if missing(f"mixed as {uniform}", "refit"):
-                start = time.perf_counter()
-                found: Candidate = mixed_precision(subject, like=uniform)
-                seconds = round(time.perf_counter() - start, 1)
-                done = found.quantized
-                content = {
-                    **judge(done.file.layers),
-                    "layers": list(done.precisions),
-                    "weight_bytes": done.file.weight_bytes,
-                    "file_bytes": len(pack(done.file)),
-                    "seconds": seconds,
-                }
-                yield row(f"mixed as {uniform}", "refit", content)
+            each = (precision,) * len(rows.file.layers)
+            done = quantize(rows.subject, each, method=method)
+            yield rows.row(precision, method, done.file, time.perf_counter() - start)
+    for uniform in GOALS if everything else ():
+        if rows.missing(f"mixed as {uniform}", "refit"):
+            start = time.perf_counter()
+            same, *mixed = tried_choices(rows.subject, like=uniform)
+            seconds = (time.perf_counter() - start) / (1 + len(mixed))
+            yield rows.row(uniform, "refit", same.quantized.file, seconds)
+            best = min([*mixed, same], key=lambda candidate: candidate.distance)
+            yield rows.row(
+                f"mixed as {uniform}", "refit", best.quantized.file, seconds * len(mixed)
+            )
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, float, bool]]:
@@ -134,6 +145,13 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, float,
             closer = plain["from_float"] / refitted["from_float"]
             what = f"{problem} {preset}: i8, times closer to the float student"
             found.append((what, closer, CLOSER, closer >= CLOSER))
+        for uniform in GOALS:
+            mixed, same = here.get((f"mixed as {uniform}", "refit")), here.get((uniform, "refit"))
+            if mixed and same:
+                fits = mixed["weight_bytes"] <= same["weight_bytes"]
+                closer = same["from_float"] / mixed["from_float"]
+                what = f"{problem} {preset}: mixed in the bytes of {uniform}, times closer"
+                found.append((what, closer, 1.0, fits and closer > 1))
         floats = [r for (_, method), r in here.items() if method == "none"]
         if problem != "burgers" or not floats or floats[0]["rmse"] > FLOAT_GOAL:
             continue
@@ -142,13 +160,6 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, float,
             if row:
                 what = f"{problem} {preset}: RMSE as {precision}"
                 found.append((what, row["rmse"], limit, row["rmse"] <= limit))
-        for uniform in ("i8", "i12"):
-            mixed, same = here.get((f"mixed as {uniform}", "refit")), here.get((uniform, "refit"))
-            if mixed and same:
-                fits = mixed["file_bytes"] <= same["file_bytes"]
-                better = fits and mixed["from_float"] < same["from_float"]
-                what = f"{problem} {preset}: mixed against {uniform}, times closer"
-                found.append((what, same["from_float"] / mixed["from_float"], 1.0, better))
     return found
 
 
@@ -159,7 +170,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for r in sorted(rows, key=lambda r: (r["problem"], str(r["preset"]))):
         figures = ["-" if r[k] is None else f"{r[k]:.2e}" for k in ("rmse", "from_float")]
         sizes = [str(r[k]) for k in ("weight_bytes", "file_bytes", "seconds")]
-        stored = "+".join(r["layers"]) if "layers" in r else r["precision"]
+        stored = ",".join(r["layers"]) if "mixed" in r["precision"] else r["precision"]
         out.add_row(r["problem"], r["preset"], r["network"], stored, r["method"], *figures, *sizes)
     return out
 
@@ -167,14 +178,16 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def main() -> int:
     """Measure what is missing, store after each row, print; exit code 1 if a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m kdpinn_bench.quantization")
-    parser.add_argument("models", nargs="*", type=Path, help="student.kdp files of finished runs")
-    parser.add_argument("--all-precisions", nargs="*", default=["burgers"], metavar="PROBLEM")
+    parser.add_argument("runs", nargs="*", type=Path, help="student.kdp files, or folders of them")
+    parser.add_argument("--frontier", nargs="*", default=FRONTIER, metavar="PROBLEM")
+    parser.add_argument("--again", action="store_true", help="forget what is stored")
     parser.add_argument("--baselines", type=Path, default=baselines.FOLDER)
     options = parser.parse_args()
     console = Console(width=160)
-    rows = list((baselines.read(NAME, options.baselines) or {}).get("rows", []))
-    for path in options.models:
-        for row in measure(path, options.all_precisions, rows):
+    stored = {} if options.again else baselines.read(NAME, options.baselines) or {}
+    rows = list(stored.get("rows", []))
+    for path in students(options.runs) if options.runs else []:
+        for row in measure(path, options.frontier, rows):
             rows.append(row)
             figures = {"rows": rows, "machine": fingerprint()}
             baselines.write(NAME, figures, options.baselines)

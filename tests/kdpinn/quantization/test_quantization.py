@@ -1,5 +1,6 @@
 """Quantization of small networks: what is planted is found, the refit keeps its promises."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from kdpinn.quantization import (
     quantize,
 )
 from kdpinn.quantization.coding import Coding, flat
-from kdpinn.quantization.mixed import stored_bytes
+from kdpinn.quantization.mixed import layer_bytes
 from kdpinn.quantization.straight_through import straight_through
 from kdpinn_export.grids import NARROW
 from kdpinn_export.relayered import relayered
@@ -107,23 +108,48 @@ def test_a_quantized_file_verifies_itself():
 
 
 def test_the_search_for_an_error_finds_a_small_file():
-    about = subject(complete(sample(sizes=(2, 10, 10, 1))))  # smaller ones drown in the padding
+    about = subject()
     found = mixed_precision(about, error=3e-3, settings=QUICK)
     assert found.distance <= 3e-3
-    assert found.file_bytes == len(pack(found.quantized.file))
-    assert stored_bytes(about.file, found.quantized.precisions) < stored_bytes(
-        about.file, each_layer(about.file, "i8")
-    )
+    uniform = quantize(about, each_layer(about.file, "i8"), method="post-training")
+    assert found.weight_bytes < uniform.file.weight_bytes
+    integers = mixed_precision(about, error=3e-3, among=("i4", "i8", "i12"), settings=QUICK)
+    assert integers.distance <= 3e-3
+    assert set(integers.quantized.precisions) <= {"i4", "i8", "i12"}
 
 
 def test_the_search_beats_uniform_bits_at_the_same_bytes():
     about = subject()
     uniform = quantize(about, each_layer(about.file, "i8"), settings=QUICK)
     mixed = mixed_precision(about, like="i8", settings=QUICK)
-    assert mixed.file_bytes <= len(pack(uniform.file))
-    assert mixed.distance < uniform.distance
+    assert mixed.weight_bytes <= uniform.file.weight_bytes
+    assert mixed.distance < uniform.distance / 1.2
     with pytest.raises(ValueError, match="either `error` or `like`"):
         mixed_precision(about)
+
+
+@pytest.mark.parametrize("file", [None, tied_model("odd", hidden=(4, 3))])
+def test_bytes_of_a_choice_are_known_before_it_is_made(file):
+    about = subject(file)
+    chosen = ("f16", "i4", "f32")
+    bytes_of = layer_bytes(about.file, chosen)
+    done = quantize(about, chosen, method="post-training")
+    assert sum(bytes_of[p][k] for k, p in enumerate(chosen)) == done.file.weight_bytes
+
+
+def test_fine_grids_make_up_for_coarse_ones():
+    """Each part of a coding freezes what is coarsest of the rest; the last one has it all."""
+    file = subject().file
+    coding = Coding.of(file, ("f16", "i4", "i12"))
+    parts = coding.coarsest_first()
+    sizes = [layer.weight.size for layer in file.layers]
+    assert [int(part.narrow.sum()) for part in parts] == list(
+        np.cumsum([sizes[k] for k in (1, 2, 0)])
+    )
+    assert np.array_equal(parts[-1].row, coding.row)
+    about = subject()
+    coarse = quantize(about, ("f32", "i4", "f32"), settings=QUICK).distance
+    assert quantize(about, ("f16", "i4", "i12"), settings=QUICK).distance < 1.5 * coarse
 
 
 def test_the_gate_names_what_failed_the_layer_and_what_would_fit():
@@ -134,7 +160,9 @@ def test_the_gate_names_what_failed_the_layer_and_what_would_fit():
     told = advice(about, done, checks)
     assert "error" in told
     assert "costs most" in told
-    assert "--precision i" in told
+    choice = re.search(r"\(--precision ([\w,]+)\)", told)[1]
+    fitting = quantize(about, each_layer(about.file, choice), method="post-training")
+    assert all(check.passed for check in checked(about, fitting, Budget(error=1e-3)))
     close = quantize(about, each_layer(about.file, "i16"), settings=QUICK)
     assert all(check.passed for check in checked(about, close, Budget()))
 
