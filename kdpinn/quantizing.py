@@ -21,6 +21,7 @@ from kdpinn.quantization import (
     mixed_precision,
     quantize,
 )
+from kdpinn.quantization.mixed import CHOICES
 from kdpinn.quantization.refit import Progress
 from kdpinn.shipping import field_of
 from kdpinn_runtime import Check, pack, write
@@ -54,6 +55,7 @@ def quantize_file(
     target: Path,
     precision: str,
     *,
+    among: Sequence[str] | None = None,
     method: Method = "refit",
     budget: Budget | None = None,
     teacher: Path | None = None,
@@ -65,15 +67,22 @@ def quantize_file(
     Args:
         precision: one for all layers, one for each ("i12,i8,i8,i12"), or "auto": the smallest file
             that is at most `budget.error` away from the float model.
+        among: precisions that "auto" chooses from; all if None.
         teacher: a model file that the result is fitted to; by default `source` itself.
     Raises:
         ValueError, OSError: a file or a precision that cannot be used.
     """
+    if among is not None and precision != AUTOMATIC:
+        raise ValueError(
+            f"--among is for --precision auto, got --precision {precision}: leave it out"
+        )
     file, budget = read(source), budget or Budget()
     taught = None if teacher is None else field_of(read(teacher))
     subject = Subject(file=file, box=_box(file), teacher=taught, seed=seed)
     if precision == AUTOMATIC:
-        found = mixed_precision(subject, error=budget.error, progress=progress)
+        found = mixed_precision(
+            subject, error=budget.error, among=among or CHOICES, progress=progress
+        )
         quantized = found.quantized
     else:
         precisions = each_layer(file, precision)

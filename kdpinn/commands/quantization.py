@@ -21,6 +21,9 @@ def quantize(
             "fewest bytes within --error."
         ),
     ] = "i8",
+    among: Annotated[
+        str, typer.Option(help="Precisions that auto chooses from, such as i8,i12; all if omitted.")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option("--out", help="Target; MODEL-PRECISION.kdp if omitted.")
     ] = None,
@@ -56,6 +59,7 @@ def quantize(
                 model,
                 target,
                 precision,
+                among=[part.strip() for part in among.split(",")] if among else None,
                 method=method_of(method),
                 budget=budget,
                 teacher=teacher,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kdpinn.quantization.mixed import (
     Candidate,
     costliest_layer,
+    predicted_bytes,
     predicted_distance,
     sensitivities,
     smallest_predicted,
@@ -83,17 +84,17 @@ def advice(subject: Subject, quantized: Quantized, checks: tuple[Check, ...]) ->
     needed = min((c.limit or 0.0) / (c.measured or 1.0) for c in failed)
     expected = predicted_distance(losses, quantized.precisions)
     choice = smallest_predicted(subject, losses, needed * expected)
-    fits = (
-        f"{','.join(choice)} is likely to fit (--precision {','.join(choice)})"
-        if choice
-        else "no choice of bits is likely to fit: keep the layers as f32, or permit more"
-    )
-    stored = ",".join(quantized.precisions)
+    if choice is None:
+        remedy = "No choice of bits is likely to fit: keep the layers as f32, or permit more."
+    else:
+        remedy = f"Likely to fit: --precision {','.join(choice)}, "
+        remedy += f"{predicted_bytes(subject.file, choice)} bytes."
+    stored, shape = ",".join(quantized.precisions), subject.file.layers[layer].weight.shape
+    size = quantized.file.weight_bytes
     return (
-        f"Stored as {stored}, the model is outside its budget: {told}. Layer {layer}, "
-        f"{subject.file.layers[layer].weight.shape[1]} to "
-        f"{subject.file.layers[layer].weight.shape[0]} as {quantized.precisions[layer]}, costs "
-        f"most; {fits}. Nothing was written."
+        f"Stored as {stored}, {size} bytes, the model is outside its budget: {told}. "
+        f"Layer {layer} (of 0 to {len(subject.file.layers) - 1}), {shape[1]} to {shape[0]} "
+        f"as {quantized.precisions[layer]}, costs most. {remedy} Nothing was written."
     )
 
 

@@ -161,6 +161,11 @@ def smallest_predicted(
     return min(fitting)[2] if fitting else None
 
 
+def predicted_bytes(file: ModelFile, precisions: Sequence[str]) -> int:
+    """Bytes of weights, scales and biases that the file is to have in these precisions."""
+    return _total(layer_bytes(file, tuple(set(precisions))), precisions)
+
+
 def layer_bytes(file: ModelFile, among: Sequence[str]) -> dict[str, list[int]]:
     """Precision -> bytes of each layer's weights, scales and biases."""
     return {p: [narrowed(layer, p).stored_bytes for layer in file.stored_layers] for p in among}

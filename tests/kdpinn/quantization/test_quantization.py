@@ -24,7 +24,7 @@ from kdpinn.quantization import (
     quantize,
 )
 from kdpinn.quantization.coding import Coding, flat
-from kdpinn.quantization.mixed import layer_bytes
+from kdpinn.quantization.mixed import predicted_bytes
 from kdpinn.quantization.straight_through import straight_through
 from kdpinn_export.grids import NARROW
 from kdpinn_export.relayered import relayered
@@ -132,9 +132,8 @@ def test_the_search_beats_uniform_bits_at_the_same_bytes():
 def test_bytes_of_a_choice_are_known_before_it_is_made(file):
     about = subject(file)
     chosen = ("f16", "i4", "f32")
-    bytes_of = layer_bytes(about.file, chosen)
     done = quantize(about, chosen, method="post-training")
-    assert sum(bytes_of[p][k] for k, p in enumerate(chosen)) == done.file.weight_bytes
+    assert predicted_bytes(about.file, chosen) == done.file.weight_bytes
 
 
 def test_fine_grids_make_up_for_coarse_ones():
@@ -160,9 +159,10 @@ def test_the_gate_names_what_failed_the_layer_and_what_would_fit():
     told = advice(about, done, checks)
     assert "error" in told
     assert "costs most" in told
-    choice = re.search(r"\(--precision ([\w,]+)\)", told)[1]
+    choice, size = re.search(r"--precision ([\w,]+), (\d+) bytes", told).groups()
     fitting = quantize(about, each_layer(about.file, choice), method="post-training")
     assert all(check.passed for check in checked(about, fitting, Budget(error=1e-3)))
+    assert fitting.file.weight_bytes == int(size)
     close = quantize(about, each_layer(about.file, "i16"), settings=QUICK)
     assert all(check.passed for check in checked(about, close, Budget()))
 
@@ -208,3 +208,14 @@ def test_the_command_writes_a_file_or_says_why_not(tmp_path):
     run = CliRunner().invoke(app, ["quantize", str(source), "--precision", "i7"])
     assert run.exit_code == 2
     assert "There is no precision 'i7'" in run.output
+    among = ["--precision", "auto", "--error", "0.05", "--among"]
+    options = ["--residual", "10", "--derivative", "1", "--out", str(tmp_path / "auto.kdp")]
+    run = CliRunner().invoke(app, ["quantize", str(source), *among, "i4,i6", *options])
+    assert run.exit_code == 0, run.output
+    assert set(read(tmp_path / "auto.kdp").precisions) <= {"i4", "i6"}
+    run = CliRunner().invoke(app, ["quantize", str(source), *among, "i4,i7"])
+    assert run.exit_code == 2
+    assert "There is no precision 'i7'" in run.output
+    run = CliRunner().invoke(app, ["quantize", str(source), "--among", "i4"])
+    assert run.exit_code == 2
+    assert "--among is for --precision auto" in run.output
