@@ -1,5 +1,5 @@
 # make demo | test | lint | bench | training-bench | baselines | structure | suite | peers | slow | amalgamation | wheels | sbom | clean
-# make targets [RUNS=runs/suite] | mcu [MODEL=...]: exports of finished runs
+# make quantization | targets [RUNS=runs/suite] | mcu [MODEL=...]: fewer bits, exports of finished runs
 # make fuzz [SECONDS=60] | coverage | mutation | soak | loading: the C core under strain
 # Needs python 3.11+, pip, git, make, gcc and g++; everything else comes from the package registry.
 PYTHON ?= python3
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
 PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
 
-.PHONY: targets mcu demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
+.PHONY: quantization targets mcu demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
 
 # A student, its report, an FMU run in FMPy, and the live page.
 DEMO := runs/burgers-quick
@@ -49,6 +49,12 @@ suite: $(VENV)/.bench
 RUNS := runs/suite
 targets: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.targets $(RUNS) --store
+
+# Every student of a folder of runs in fewer bits: bytes, error, and mixed against uniform precision;
+# hours. Leaves the i8 files where `make targets` finds them.
+quantization: $(VENV)/.bench
+	$(BIN)/python -m kdpinn_bench.quantization $(RUNS) --again --keep
+	$(BIN)/python -m kdpinn_bench.narrow_speed --store
 
 # Flash, memory and instructions on emulated microcontrollers; needs gcc-arm-none-eabi, qemu-system-arm.
 MODEL := runs/burgers-quick/student.kdp

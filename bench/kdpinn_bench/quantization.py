@@ -5,7 +5,8 @@
 Every student below the folders is stored as i8, as the weights round and by the refit; those of
 --frontier in every precision, with mixed ones in no more bytes, and as i8 by straight-through
 training too. Errors are taken on the problem's evaluation grid. What an interrupted run has stored
-is not repeated; --again begins anew.
+is not repeated; --again begins anew. --keep leaves the i8 files where kdpinn_bench.targets finds
+them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from kdpinn_bench import baselines
 from kdpinn_bench.machine import fingerprint
 from kdpinn_bench.targets import students
 from kdpinn_export.grids import NARROW
-from kdpinn_runtime import pack
+from kdpinn_runtime import pack, write
 from kdpinn_runtime.format import Layer, ModelFile, read
 
 NAME = "quantization"
@@ -67,8 +68,9 @@ def _rmse(difference: np.ndarray[Any, np.dtype[np.float64]]) -> float:
 class Rows:
     """The rows of one student; those that are `known` are not measured again."""
 
-    def __init__(self, path: Path, known: Sequence[Mapping[str, Any]]) -> None:
-        self.file = read(path)
+    def __init__(self, path: Path, known: Sequence[Mapping[str, Any]], keep: bool = False) -> None:
+        self.file, self._beside = read(path), path.with_name(f"{path.stem}-i8.kdp")
+        self._keep = keep
         self.problem = str(self.file.card.get("problem"))
         problem = load_problem(self.problem)
         self.subject = Subject(file=self.file, box=problem.domain)
@@ -89,6 +91,8 @@ class Rows:
 
     def row(self, precision: str, method: str, file: ModelFile, seconds: float) -> dict[str, Any]:
         """What is stored of a file; precision: a name, "mixed as i8" among them."""
+        if self._keep and (precision, method) == ("i8", "refit"):
+            write(self._beside, file)
         return {
             **self._about,
             "precision": precision,
@@ -102,10 +106,13 @@ class Rows:
 
 
 def measure(
-    path: Path, frontier: Sequence[str], known: Sequence[Mapping[str, Any]]
+    path: Path,
+    frontier: Sequence[str],
+    known: Sequence[Mapping[str, Any]],
+    keep: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of one student that are not known yet."""
-    rows = Rows(path, known)
+    """Rows of one student that are not known yet; keep: write its i8 form as student-i8.kdp."""
+    rows = Rows(path, known, keep)
     everything = rows.problem in frontier
     if rows.missing(rows.file.precisions[0], "none"):
         yield rows.row(rows.file.precisions[0], "none", rows.file, 0.0)
@@ -181,13 +188,14 @@ def main() -> int:
     parser.add_argument("runs", nargs="*", type=Path, help="student.kdp files, or folders of them")
     parser.add_argument("--frontier", nargs="*", default=FRONTIER, metavar="PROBLEM")
     parser.add_argument("--again", action="store_true", help="forget what is stored")
+    parser.add_argument("--keep", action="store_true", help="write student-i8.kdp beside each")
     parser.add_argument("--baselines", type=Path, default=baselines.FOLDER)
     options = parser.parse_args()
     console = Console(width=160)
     stored = {} if options.again else baselines.read(NAME, options.baselines) or {}
     rows = list(stored.get("rows", []))
     for path in students(options.runs) if options.runs else []:
-        for row in measure(path, options.frontier, rows):
+        for row in measure(path, options.frontier, rows, options.keep):
             rows.append(row)
             figures = {"rows": rows, "machine": fingerprint()}
             baselines.write(NAME, figures, options.baselines)

@@ -9,7 +9,7 @@ from kdpinn.quantization import RefitSettings
 from kdpinn_bench import narrow_speed, quantization
 from kdpinn_bench.quantization import GOALS, measure, verdicts
 from kdpinn_export.relayered import relayered
-from kdpinn_runtime import write
+from kdpinn_runtime import read, write
 
 
 @pytest.fixture
@@ -26,12 +26,13 @@ def test_every_row_is_measured_once(student, monkeypatch):
         slow = getattr(quantization, name)
         monkeypatch.setattr(quantization, name, partial(slow, settings=quick))
     monkeypatch.setattr(quantization, "GOALS", {"i6": 1.0, "i12": 1.0})
-    plain = list(measure(student, (), []))
+    plain = list(measure(student, (), [], keep=True))
     assert [(r["precision"], r["method"]) for r in plain] == [
         ("f32", "none"),
         ("i8", "post-training"),
         ("i8", "refit"),
     ]
+    assert read(student.with_name("student-i8.kdp")).precisions == ("i8", "i8")
     rows = [*plain, *measure(student, ("laplace",), plain)]
     named = [(r["precision"], r["method"]) for r in rows]
     assert len(set(named)) == len(named)
