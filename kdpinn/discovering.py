@@ -28,8 +28,9 @@ from kdpinn.report import discovery as report
 from kdpinn.report.discovery import SearchPage
 from kdpinn.run_folder import RunFolder
 from kdpinn.shipping import model_file, stored_dtype
-from kdpinn.structure.discovery import LADDER, Discovery, DiscoverySettings, discover
+from kdpinn.structure.discovery import LADDER, DiscoverySettings, discover
 from kdpinn.structure.examining import subject_of
+from kdpinn.structure.outcome import Discovery
 from kdpinn.structure.rebuild import Rebuilt, rebuild
 from kdpinn.structure.relation import structure_of, write_relation
 from kdpinn.structure.students import train_student

@@ -10,9 +10,9 @@ import numpy as np
 
 from kdpinn.plan import Order
 from kdpinn.report.discovery import Clusters
-from kdpinn.structure.discovery import Discovery
 from kdpinn.structure.evidence import Evidence
 from kdpinn.structure.hac import ClusteredStudent
+from kdpinn.structure.outcome import Discovery
 from kdpinn.structure.rebuild import Rebuilt
 from kdpinn.structure.relation import generator_json, structure_of
 from kdpinn.structure.students import Student

@@ -12,11 +12,11 @@ from kdpinn.field import Field
 from kdpinn.problems import Problem
 from kdpinn.report.discovery import Clusters, Cost, SearchPage
 from kdpinn.structure.asymmetry import asymmetry
-from kdpinn.structure.discovery import Discovery
 from kdpinn.structure.fits import Array
 from kdpinn.structure.group import InputMap
 from kdpinn.structure.hac import RULES, cluster_student
 from kdpinn.structure.merging import Layers, evaluated
+from kdpinn.structure.outcome import Discovery
 from kdpinn.structure.portrait import of_clusters, of_rebuilt, of_student, untied
 from kdpinn.structure.rebuild import Rebuilt
 from kdpinn.structure.students import Student

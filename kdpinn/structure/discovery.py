@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kdpinn.structure.candidates import maps_in_weights, signed_permutations
+from kdpinn.structure.candidates import maps_in_weights
 from kdpinn.structure.evidence import (
-    SHOWN,
     Evidence,
     TiedStudent,
     Unit,
     asymmetry_limit,
-    measured,
     ratio_limit,
     tied_student,
-    with_characters,
 )
-from kdpinn.structure.fits import Array, Samples
+from kdpinn.structure.fits import Samples
 from kdpinn.structure.group import Group, InputMap
-from kdpinn.structure.rotations import applies, in_words, rotations
+from kdpinn.structure.outcome import POOR_TEACHER, Discovery, no_student, poor_teacher, statement
+from kdpinn.structure.rotations import applies, rotations
+from kdpinn.structure.screening import Say, elsewhere, listed, obeys, wanted, with_costs
 from kdpinn.structure.students import Student, StudentSettings, train_student
 from kdpinn.structure.subject import Subject, sampled
 
@@ -31,12 +30,6 @@ LADDER = (
     StudentSettings(hidden=(16, 16, 16), penalty=3e-4, adam=3000),
 )
 """Students to try: the next where the one before misses its teacher."""
-
-POOR_TEACHER = 0.1
-FALSE_ONES = 4
-"""Candidates that the teacher contradicts and whose cost is measured all the same, as a scale."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,47 +57,6 @@ class DiscoverySettings:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class Discovery:
-    """What was found, and what was measured.
-
-    Attributes:
-        subject: what was searched.
-        group: on physical coordinates; None if there is none, or none that can be trusted.
-        statement: one paragraph: the maps, or why there are none.
-        accepted, rejected: candidates that take the unit cube onto itself.
-        noticed: maps that the weights show and the teacher obeys where it can be asked, but that
-            move the domain: they are reported, not used.
-        turns: likewise, isometries of the inscribed disk that the box does not have.
-        students, settings: all that were trained, and how each was.
-        limits: (m,), asymmetries that were allowed.
-        ratio_limit: of J_tied / J_free.
-        samples: what the students learned.
-        tied: the student that has all generators at once at the least cost; None without a group.
-    """
-
-    subject: Subject
-    group: Group | None
-    statement: str
-    accepted: tuple[Evidence, ...] = ()
-    rejected: tuple[Evidence, ...] = ()
-    noticed: tuple[Evidence, ...] = ()
-    turns: tuple[Evidence, ...] = ()
-    students: tuple[Student, ...] = ()
-    settings: tuple[StudentSettings, ...] = ()
-    limits: Array = field(default_factory=lambda: np.zeros(0))
-    ratio_limit: float = float("nan")
-    samples: Samples | None = None
-    tied: TiedStudent | None = None
-
-    def evidence_of(self, g: InputMap) -> Evidence | None:
-        """What was measured of an element of the group; None if it follows from others only."""
-        for evidence in self.accepted:
-            if self.subject.to_physical(evidence.map).same(g):
-                return evidence
-        return None
-
-
 def discover(
     subject: Subject, settings: DiscoverySettings | None = None, say: Say = lambda text: None
 ) -> Discovery:
@@ -124,7 +76,7 @@ def discover(
     except ValueError as error:
         return Discovery(subject, None, str(error))
     if subject.error is not None and np.max(subject.error) > POOR_TEACHER:
-        return Discovery(subject, None, _poor_teacher(subject))
+        return Discovery(subject, None, poor_teacher(subject))
     unit = Unit(subject.unit_values, subject.inside, data.spread)
     students, kinds = _students(data.samples, settings, say)
     good = [k for k, student in enumerate(students) if not student.failure]
@@ -132,7 +84,7 @@ def discover(
     result = Discovery(
         subject,
         None,
-        _no_student(students),
+        no_student(students),
         students=tuple(students),
         settings=tuple(kinds),
         limits=limits,
@@ -145,23 +97,24 @@ def discover(
     turns = []
     if settings.rotations and applies(subject):
         turns = rotations(subject, unit, kinds[good[0]], settings.seed, say)
-    candidates, elsewhere = _candidates(subject, unit, chosen, data.samples.points)
-    found = _measured(candidates, limits, chosen, penalties, data.samples, say)
+    shown = [g for student in chosen for g in maps_in_weights(*student.layers[0])]
+    seen = (subject, unit, shown, data.samples.points)
+    found = with_costs(listed(*seen), limits, chosen, penalties, data.samples, say)
     nothing = max(1.0 / student.objective for student in chosen)
     limit = ratio_limit([e.ratio for e in found if e.ratios], nothing)
-    accepted = [e for e in found if _obeys(e, limits) and _wanted(e, penalties, limit)]
+    accepted = [e for e in found if obeys(e, limits) and wanted(e, penalties, limit)]
     group, left_out = _group(subject, accepted)
     result = replace(
         result,
         group=group,
         accepted=tuple(accepted),
         rejected=tuple(e for e in found if e not in accepted),
-        noticed=tuple(e for e in elsewhere if _obeys(e, limits)),
-        turns=tuple(e for e in turns if _obeys(e, limits)),
+        noticed=tuple(e for e in elsewhere(*seen) if obeys(e, limits)),
+        turns=tuple(e for e in turns if obeys(e, limits)),
         ratio_limit=limit,
         tied=_tied(subject, group, accepted, chosen, penalties, data.samples),
     )
-    return replace(result, statement=_statement(result, left_out))
+    return replace(result, statement=statement(result, left_out))
 
 
 def _students(
@@ -187,77 +140,6 @@ def _students(
         if good:
             break
     return students, kinds
-
-
-def _candidates(
-    subject: Subject, unit: Unit, students: Sequence[Student], points: Array
-) -> tuple[list[Evidence], list[Evidence]]:
-    """Maps of the domain onto itself with characters and asymmetries; others from weights."""
-    shown = [g for student in students for g in maps_in_weights(*student.layers[0])]
-    listed, elsewhere = [], []
-    for g in signed_permutations(subject.domain.dim, subject.fixed):
-        evidence = with_characters(unit, g, points)
-        if evidence is not None and subject.to_physical(g).preserves(subject.domain) is None:
-            seen = any(h.moves_like(g) or h.inverse().moves_like(g) for h in shown)
-            listed.append(replace(evidence, in_first_layer=seen))
-    new: list[InputMap] = []
-    for g in shown:
-        moved = any(np.abs(g.matrix[i] - np.eye(len(g.offset))[i]).max() > 0 for i in subject.fixed)
-        if moved or subject.to_physical(g).preserves(subject.domain) is None:
-            continue
-        if any(
-            np.abs(g.matrix - h.matrix).max() < 0.1 and np.abs(g.offset - h.offset).max() < 0.1
-            for h in new
-        ):
-            continue
-        new.append(g)
-        evidence = with_characters(unit, g, points)
-        if evidence is not None:
-            elsewhere.append(replace(evidence, in_first_layer=True))
-    return listed, elsewhere
-
-
-def _measured(
-    candidates: Sequence[Evidence],
-    limits: Array,
-    students: Sequence[Student],
-    penalties: Sequence[float],
-    samples: Samples,
-    say: Say,
-) -> list[Evidence]:
-    """The candidates with the cost of their ties, those that the teacher contradicts in short."""
-    found, contradicted = [], 0
-    for evidence in candidates:
-        if _obeys(evidence, limits):
-            evidence = measured(evidence, students, samples, penalties)
-        elif contradicted < FALSE_ONES:
-            contradicted += 1
-            evidence = measured(evidence, students[:1], samples, penalties[:1])
-        if evidence.ratios:
-            say(
-                f"{evidence.map.describe()}: teacher's asymmetry {evidence.worst_asymmetry:.2g}, "
-                f"J_tied / J_free {evidence.ratio:.4g}"
-            )
-        found.append(evidence)
-    return found
-
-
-def _obeys(evidence: Evidence, limits: Array) -> bool:
-    return bool((evidence.asymmetry <= limits).all())
-
-
-def _wanted(evidence: Evidence, penalties: Sequence[float], limit: float) -> bool:
-    """Whether some student can have the map at no cost.
-
-    Without a penalty nothing draws a student to symmetry, and whatever ties leave free fits as
-    well: such a student must show the map in its weights.
-    """
-    return any(
-        ratio <= limit and (penalty > 0 or residual <= SHOWN)
-        for ratio, residual, penalty in zip(
-            evidence.ratios, evidence.residuals, penalties, strict=True
-        )
-    )
 
 
 def _group(subject: Subject, accepted: Sequence[Evidence]) -> tuple[Group | None, list[str]]:
@@ -298,68 +180,3 @@ def _tied(
         for student, penalty in zip(students, penalties, strict=True)
     ]
     return min(found, key=lambda tied: tied.ratio)
-
-
-# -- statements ----------------------------------------------------------------------------------
-
-
-def _poor_teacher(subject: Subject) -> str:
-    assert subject.error is not None
-    told = ", ".join(
-        f"{name} {error:.2g}" for name, error in zip(subject.fields, subject.error, strict=True)
-    )
-    return (
-        f"No structure: the teacher's relative error ({told}) is above {POOR_TEACHER:g}; its own "
-        "asymmetry would hide any symmetry. Train a better teacher."
-    )
-
-
-def _no_student(students: Sequence[Student]) -> str:
-    told = "; ".join(
-        f"{'-'.join(map(str, s.widths))} (seed {s.seed}): {s.failure}" for s in students
-    )
-    return (
-        f"No structure: none of {len(students)} students learned the teacher: {told}. Noise, a "
-        "layer too steep, or a domain that is not the teacher's do this."
-    )
-
-
-def _statement(found: Discovery, left_out: Sequence[str]) -> str:
-    names, fields = found.subject.domain.names, found.subject.fields
-    parts = []
-    if found.group is None:
-        nearest = min(found.rejected, key=lambda e: e.worst_asymmetry, default=None)
-        parts.append("No structure: no map of the domain onto itself is a symmetry.")
-        if nearest is not None:
-            told = found.subject.to_physical(nearest.map).describe(names, fields)
-            parts.append(
-                f"The nearest, {told}, is broken by {nearest.worst_asymmetry:.2g} of the field's "
-                f"standard deviation (allowed: {found.limits.min():.2g})"
-                + (
-                    f" and costs the students a factor {nearest.ratio:.3g}."
-                    if nearest.ratios
-                    else "."
-                )
-            )
-    else:
-        parts.append(
-            f"Group of order {found.group.order}, generated by "
-            + "; ".join(g.describe(names, fields) for g in found.group.generators)
-            + "."
-        )
-    for evidence in found.noticed:
-        g = found.subject.to_physical(evidence.map)
-        parts.append(
-            f"Noticed, not used: {g.describe(names, fields)} (asymmetry "
-            f"{evidence.worst_asymmetry:.2g} on {evidence.overlap:.0%} of the domain): "
-            f"{g.preserves(found.subject.domain)}."
-        )
-    if found.turns:
-        turns = sorted(in_words(e.map, fields) for e in found.turns)
-        parts.append(
-            "On the inscribed disk, noticed and not used, as they move the box: "
-            + "; ".join(turns)
-            + "."
-        )
-    parts += [f"Left out: {reason}" for reason in left_out]
-    return " ".join(parts)

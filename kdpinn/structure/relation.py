@@ -20,9 +20,9 @@ from kdpinn.atomic import write_text
 from kdpinn.geometry import Box
 from kdpinn.places import Disk
 from kdpinn.structure.alignment import SignedPermutation
-from kdpinn.structure.discovery import Discovery
 from kdpinn.structure.fits import Array
 from kdpinn.structure.group import Group, InputMap
+from kdpinn.structure.outcome import Discovery
 from kdpinn.structure.relation_schema import Generator, RelationFile, StudentTie
 from kdpinn.structure.ties import Relation
 

@@ -144,6 +144,17 @@ def test_the_picture_of_costs_has_every_network_of_known_error():
     assert not _cost.picture(costs[:1])
 
 
+def test_names_in_the_picture_of_costs_do_not_cover_each_other():
+    near = [Cost("clusters", f"clusters, {k}", 100 + k, 1e-3 * (1 + k / 50)) for k in range(4)]
+    root = ET.fromstring(_cost.picture([*near, Cost("plain", "plain", 900, 1e-6)]))
+    names = [e for e in root.iter(SVG + "text") if e.text in {c.name for c in near}]
+    boxes = [(float(e.get("x")), float(e.get("y")), 3.3 * len(e.text)) for e in names]
+    assert len(boxes) == 4
+    for k, (x, y, half) in enumerate(boxes):
+        for other_x, other_y, other_half in boxes[:k]:
+            assert abs(x - other_x) >= half + other_half or abs(y - other_y) >= 13
+
+
 def page_of(values):
     """A small search over [-1, 1] x [0, 1], and its page."""
     domain = Box(x=(-1, 1), y=(0, 1))

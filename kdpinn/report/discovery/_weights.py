@@ -18,7 +18,7 @@ MOST_TITLES = 1500
 """Weights of a network up to which each tells its value when the mouse rests on it."""
 
 _CELLS = ((10, 19), (18, 15), (34, 9), (10_000, 5))
-"""Columns up to which a cell has so many pixels."""
+"""Columns of the widest layer up to which a cell has so many pixels."""
 _HEAD, _LEFT, _GAP = 34, 16, 5
 
 
@@ -27,10 +27,13 @@ def layers(network: Portrait, inputs: Sequence[str], outputs: Sequence[str]) -> 
     colors = _class_colors(network)
     count = len(network.layers)
     titled = sum(w.size + b.size for w, b in network.layers) <= MOST_TITLES
+    widest = max(w.shape[1] for w, _ in network.layers)
+    side = next(pixels for most, pixels in _CELLS if widest <= most)
     return [
         _layer(
             network,
             k,
+            side,
             colors,
             inputs if k == 0 else (),
             outputs if k == count - 1 else (),
@@ -52,6 +55,7 @@ def _class_colors(network: Portrait) -> dict[int, str]:
 def _layer(
     network: Portrait,
     k: int,
+    side: int,
     colors: dict[int, str],
     columns: Sequence[str],
     rows: Sequence[str],
@@ -60,7 +64,6 @@ def _layer(
     weight, bias = network.layers[k]
     values = np.column_stack([weight, bias])
     n_out, n_in = weight.shape
-    side = next(pixels for most, pixels in _CELLS if n_in <= most)
     left = _LEFT if not rows else max(_LEFT, 9 * max(map(len, rows)))
     at = [left + side * i + (_GAP if i == n_in else 0) for i in range(n_in + 1)]
     width, height = at[-1] + side + 2, _HEAD + side * n_out + 2
