@@ -8,6 +8,9 @@
 /* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,
    and the load ports become the limit. */
 #define KD_PIN(v) __asm__("" : "+v"(v))
+/* Loads `v` at every use, into a register that the use may overwrite: a copy of another register takes
+   one of the two units that compute, a load takes none. */
+#define KD_ANEW(instruction, v, from) __asm__ volatile(instruction " %1, %0" : "=v"(v) : "m"(from))
 
 #if KD_BITS == 32
 typedef float real;
@@ -16,6 +19,11 @@ enum { LANES = 16 };
 static inline vec v_set1(real a) { return _mm512_set1_ps(a); }
 static inline vec v_load(const real *p) { return _mm512_loadu_ps(p); }
 static inline void v_store(real *p, vec a) { _mm512_storeu_ps(p, a); }
+static inline vec v_set1_anew(const real *p) {
+    vec a;
+    KD_ANEW("vbroadcastss", a, *p);
+    return a;
+}
 static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
 static inline vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
@@ -26,8 +34,19 @@ static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); 
 static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
 /* To [-limit, limit]: the smaller magnitude with the sign of a. */
 static inline vec v_clamp(vec a, vec limit) { return _mm512_range_ps(a, limit, 2); }
+/* The sign of `sign` on a, which has none: a | (sign & mask). */
 static inline vec v_copysign(vec a, vec sign) {
-    return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
+    const __m512i mask = _mm512_set1_epi32((int)0x80000000u);
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(a), _mm512_castps_si512(sign), mask, 0xf8));
+}
+#define KD_LOOKUP
+static inline vec v_smaller_magnitude(vec a, vec limit) { return _mm512_range_ps(a, limit, 10); }
+/* Where u is in [2, 32): 8 intervals to each doubling, in the low five bits; a lookup takes no others. */
+static inline vec v_interval(vec u) { return _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(u), 20)); }
+static inline vec v_lookup(const real *table, vec interval) { /* table: aligned as a vector */
+    vec lower;
+    KD_ANEW("vmovaps", lower, *(const vec *)(const void *)table);
+    return _mm512_permutex2var_ps(lower, _mm512_castps_si512(interval), v_load(table + LANES));
 }
 static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vec v_estimate(vec a) { return _mm512_rcp14_ps(a); }
@@ -55,6 +74,11 @@ enum { LANES = 8 };
 static inline vec v_set1(real a) { return _mm512_set1_pd(a); }
 static inline vec v_load(const real *p) { return _mm512_loadu_pd(p); }
 static inline void v_store(real *p, vec a) { _mm512_storeu_pd(p, a); }
+static inline vec v_set1_anew(const real *p) {
+    vec a;
+    KD_ANEW("vbroadcastsd", a, *p);
+    return a;
+}
 static inline vec v_add(vec a, vec b) { return _mm512_add_pd(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm512_sub_pd(a, b); }
 static inline vec v_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }

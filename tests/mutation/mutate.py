@@ -148,13 +148,13 @@ MUTATIONS = {
     ),
     "bias missing": (
         "layers.inc",
-        "(size_t)c < biased ? bias[r] : 0",
-        "(size_t)c < biased ? 0 * bias[r] : 0",
+        "(size_t)c < biased ? bias : none",
+        "(size_t)c < biased ? none : none",
     ),
     "bias in the derivatives": (
         "layers.inc",
-        "(size_t)c < biased ? bias[r] : 0",
-        "(size_t)c <= biased ? bias[r] : 0",
+        "(size_t)c < biased ? bias : none",
+        "(size_t)c <= biased ? bias : none",
     ),
     "one of several derivatives in another's place": (
         "evaluate.c",
@@ -268,6 +268,16 @@ MUTATIONS = {
         "(kd_buffer_vectors(plan, count) + inputs) * vector",
     ),
     "digit in the table of float tanh": ("coefficients.h", "1.34506238e-1f", "1.34506538e-1f"),
+    "digit in the table of tanh that is looked up": (
+        "tanh_table.h",
+        "9.54891324e-01f",
+        "9.54892324e-01f",
+    ),
+    "neighbor's polynomial of tanh": (
+        "functions.inc",
+        "v_set1_anew(&offset)",
+        "v_set1((real)2.4)",
+    ),
     "digit in the table of double exp": (
         "coefficients.h",
         "4.166666666666667e-2,",
