@@ -73,10 +73,12 @@ baselines: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.accuracy --preset best --seeds 0
 	$(BIN)/python -m kdpinn_bench.inverse
 
-# Which symmetries are found, over seeds and in exact fields of known group; half an hour.
+# Which symmetries are found, over seeds and in exact fields of known group; what rebuilt networks are
+# worth; the published figures beside them. What is stored is not repeated; from nothing it takes hours.
 structure: $(VENV)/.bench
 	$(BIN)/python -m kdpinn_bench.structure
 	$(BIN)/python -m kdpinn_bench.rebuilding
+	$(BIN)/python -m kdpinn_bench.published
 
 # Files made to break the loader and the evaluator, under sanitizers; needs clang. The seconds are for
 # running, in all; `make fuzz SECONDS=3600` goes on where the last run ended.

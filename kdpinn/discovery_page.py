@@ -49,10 +49,12 @@ def page_of_groups(
         functions["plain"] = rebuilt.plain.field.values
         functions["rebuilt"] = rebuilt.tied.field.values
     clusters = clusters_of(subject, data, student, maps)
+    alignments = () if found.tied is None else found.tied.alignments
     return replace(
         page,
         trained=untied("Student under the penalty", student.trained),
         student=None if found.tied is None else of_student("Student, merged", found.tied),
+        misalignment=max((float(a.residuals.max()) for a in alignments), default=0.0),
         rebuilt=None if rebuilt is None else of_rebuilt("Rebuilt network", rebuilt.tied.field),
         symmetry=tuple(asymmetry(subject, g, functions, data.spread) for g in maps),
         costs=(

@@ -12,7 +12,7 @@ from kdpinn.structure.fits import Array
 from kdpinn.structure.group import InputMap
 from kdpinn.structure.subject import Subject
 
-POINTS = {1: 401, 2: 81}
+POINTS = {1: 401, 2: 121}
 ASIDE = 0.31
 """Share of its range at which a coordinate stays that is not drawn: not the middle, where maps of
 it could not be seen."""

@@ -196,6 +196,12 @@ def test_a_page_tells_what_was_found(mirrored):
     ids = re.findall(r'<section id="(\w+)"', html)
     assert ids == ["evidence", "weights", "orbits", "symmetry", "cost", "clusters", "provenance"]
     assert mirrored.student.free < untied("", mirrored.student.layers).free
+    assert mirrored.misalignment < 0.02
+    assert "nothing has tied them" in html
+    assert "does not show it by itself" in render(replace(mirrored, misalignment=0.9))
+    assert "symmetry error<small>after that" in html
+    alone = replace(mirrored, clusters=replace(mirrored.clusters, symmetry=[None] * 3))
+    assert "symmetry error<small>after that" not in render(alone)
     for rule in ("fixed at 0.1", "widest gap", "silhouette"):
         assert rule in html
 

@@ -43,6 +43,8 @@ class SearchPage:
         inputs, outputs: names; bounds: (d, 2), lower and upper of each input.
         trained: the penalized student before anything was merged.
         student: after merging, colored by what the generators tie; None without a group.
+        misalignment: how far the student's weights are from those ties, relative; the largest of
+            all generators and layers.
         rebuilt: the tied network; None if none was trained.
         symmetry: where functions break each generator, or the nearest map if there is none.
         costs: networks by parameters and error.
@@ -56,6 +58,7 @@ class SearchPage:
     bounds: Array
     trained: Portrait | None = None
     student: Portrait | None = None
+    misalignment: float = 0.0
     rebuilt: Portrait | None = None
     symmetry: tuple[Asymmetry, ...] = ()
     costs: tuple[Cost, ...] = ()

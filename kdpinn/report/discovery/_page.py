@@ -11,6 +11,7 @@ from kdpinn.report._svg import size_of
 from kdpinn.report._text import count, duration, esc, number, scientific
 from kdpinn.report.discovery import _cost, _orbits, _symmetry, _tables, _weights
 from kdpinn.report.discovery._content import Clusters, SearchPage
+from kdpinn.structure.evidence import SHOWN
 from kdpinn.structure.portrait import Portrait
 
 Section = tuple[str, str, str]
@@ -24,7 +25,7 @@ def render(search: SearchPage) -> str:
         ("orbits", "Orbits of the neurons", _orbits_section(search)),
         ("symmetry", "Where the symmetry is broken", _symmetry_section(search)),
         ("cost", "Error against free parameters", _cost_section(search)),
-        ("clusters", "The published method beside it", _clusters_section(search)),
+        ("clusters", "The published method", _clusters_section(search)),
         ("provenance", "How it was made", _provenance(search)),
     ]
     return page(f"{search.title}: kdpinn structure report", _header(search), sections)
@@ -93,12 +94,12 @@ def _evidence(search: SearchPage) -> str:
 
 def _weights_section(search: SearchPage) -> str:
     networks = [
-        (search.trained, "Before: a student as it was trained under the penalty. Rows repeat "
-         "each other up to sign; nothing is tied yet."),
+        (search.trained, "Before: a student as it was trained under the penalty, which makes rows "
+         "repeat each other up to sign; nothing is tied yet."),
         (search.student, "The same after its repeats were merged. Weights of one color are those "
-         "that the symmetry makes one number: nothing has tied them, and yet they have one size."),
-        (search.rebuilt, "After: the rebuilt network, trained on the equation. Every color is one "
-         "free parameter; the lines part the copies that belong to the elements of the group."),
+         f"that the symmetry makes one number: {_shown(search.misalignment)}"),
+        (search.rebuilt, "After: the rebuilt network. Every color is one free parameter; the lines "
+         "part the copies that belong to the elements of the group."),
     ]  # fmt: skip
     parts = [
         f"<h3>{esc(network.name)}</h3><p>{esc(words)}</p>{drawn(network, search)}"
@@ -114,6 +115,17 @@ def _weights_section(search: SearchPage) -> str:
         "bias. Rows are the layer's neurons.</p>"
     )
     return "".join(parts) + legend
+
+
+def _shown(misalignment: float) -> str:
+    """Whether the student's own weights have the symmetry."""
+    off = scientific(misalignment, 2)
+    if misalignment <= SHOWN:
+        return f"nothing has tied them, and yet they differ by no more than {off}, relatively."
+    return (
+        f"this student does not show it by itself, they differ by {off}, relatively; what speaks "
+        "for the symmetry is that the tie costs nothing."
+    )
 
 
 def drawn(network: Portrait, search: SearchPage) -> str:
@@ -202,8 +214,9 @@ def _clusters_words(clusters: Clusters) -> str:
     return (
         "<p>Liu et al. (Ψ-NN, 2025) cluster the absolute values of single weights, put centroids "
         "in their place and train these again with the relation frozen; a person then reads the "
-        "matrices and writes the network by hand. The same student, clustered by average linkage "
-        "with three ways to choose the threshold; misfits are relative, to the teacher.</p>"
+        "matrices and writes the network by hand. Here the student above is clustered by average "
+        "linkage, with three ways to choose the threshold; misfits are relative, to the teacher."
+        "</p>"
     )
 
 

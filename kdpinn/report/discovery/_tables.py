@@ -113,13 +113,13 @@ def rules(clusters: Clusters) -> str:
         "threshold", "free parameters", "clusters by layer<small>weights + biases, cut at</small>",
         "related rows", "misfit<small>of the student</small>",
         "centroids<small>in place of weights</small>", "centroids<small>trained again</small>",
-        "symmetry error<small>after that</small>",
     )  # fmt: skip
-    rows = [
-        [*_rule(outcome), scientific(error, 2)]
-        for outcome, error in zip(clusters.outcomes, clusters.symmetry, strict=True)
-    ]
-    return table(head, rows, "runs")
+    rows = [_rule(outcome) for outcome in clusters.outcomes]
+    if None in clusters.symmetry:
+        return table(head, rows, "runs")
+    for row, error in zip(rows, clusters.symmetry, strict=True):
+        row.append(scientific(error, 2))
+    return table([*head, "symmetry error<small>after that</small>"], rows, "runs")
 
 
 def _rule(outcome: ClusteredStudent) -> list[str]:

@@ -17,7 +17,7 @@ from kdpinn.structure.portrait import FREE, ZERO, Portrait
 MOST_TITLES = 1500
 """Weights of a network up to which each tells its value when the mouse rests on it."""
 
-_CELLS = ((10, 19), (18, 15), (34, 9), (10_000, 5))
+_CELLS = ((10, 19), (18, 15), (26, 12), (40, 8), (10_000, 5))
 """Columns of the widest layer up to which a cell has so many pixels."""
 _HEAD, _LEFT, _GAP = 34, 16, 5
 
