@@ -156,8 +156,9 @@ def _make_writable(path: Path, state: Path) -> None:
         atomic.write_bytes(state / "probe", b"")
         (state / "probe").unlink()
     except OSError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         raise RunFolderError(
-            f"The output folder {path} cannot be written to ({error.strerror or error}). "
+            f"The output folder {path} cannot be written to ({cause.strerror}). "
             "Choose another with --out; nothing was started."
         ) from error
     free = shutil.disk_usage(path).free

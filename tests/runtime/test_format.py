@@ -252,6 +252,9 @@ class FullDisk:
     def __exit__(self, *error):
         self.stream.close()
 
+    def fileno(self):
+        return self.stream.fileno()
+
     def write(self, data):
         self.stream.write(data[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -284,6 +287,39 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         write(path, tiny())
     assert os.listdir(tmp_path) == ["model.kdp"]
     assert same(read(path), sample())
+
+
+def test_a_dead_writers_sibling_goes_a_living_ones_stays(tmp_path):
+    path = tmp_path / "model.kdp"
+    dead = tmp_path / ".model.kdp.1-00000000.partial"  # not locked: nobody has it open
+    other = tmp_path / ".other.kdp.1-00000000.partial"
+    dead.write_bytes(b"half")
+    other.write_bytes(b"half")
+    with atomic.replacing(path) as stream:
+        stream.write(b"longer")
+        living = {p.name for p in tmp_path.iterdir()} - {other.name}
+        assert len(living) == 1
+        assert dead.name not in living
+        write(path, tiny())  # meets the living one
+        assert {p.name for p in tmp_path.iterdir()} == living | {path.name, other.name}
+    assert path.read_bytes() == b"longer"
+    assert sorted(os.listdir(tmp_path)) == [other.name, path.name]
+
+
+def test_a_sibling_that_another_writer_took_for_dead_is_made_anew(tmp_path, monkeypatch):
+    path, locked, taken = tmp_path / "model.kdp", atomic._locked, []
+
+    def late(stream):
+        if not taken:  # between opening it and locking it
+            taken.append(stream.name)
+            os.unlink(stream.name)
+        return locked(stream)
+
+    monkeypatch.setattr(atomic, "_locked", late)
+    write(path, tiny())
+    assert taken
+    assert os.listdir(tmp_path) == ["model.kdp"]
+    assert same(read(path), tiny())
 
 
 def test_write_into_no_folder(tmp_path):
