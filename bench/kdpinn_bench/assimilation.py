@@ -1,8 +1,8 @@
 """The viscosity of Burgers' equation from twenty noisy readings: error, honesty, speed.
 
-    python -m kdpinn_bench.assimilation MODEL.kdp [--store]
+    python -m kdpinn_bench.assimilation --model MODEL.kdp [--store]
 
-MODEL is a model of (x, t, nu), as `burgers_family` makes it. The readings are of the exact solution
+MODEL is any student of the problem `burgers_family`: u by (x, t, nu). The readings are of the exact solution
 (Cole-Hopf) with normal noise of 0.01, 1 % of the largest |u|; so the model's error takes part. Two
 sets of places: at random, and where the model says that twenty readings tell most. Beside it
 scipy.optimize.least_squares minimizes the same with finite differences, calling the same model.
@@ -136,14 +136,29 @@ def speed(model: Model, at: Array) -> dict[str, Any]:
     }
 
 
+def read_model(path: Path) -> Model:
+    """The model at `path`. Raises ValueError if it is not one of u by (x, t, nu)."""
+    model = load(path)
+    names = [[v.name for v in variables] for variables in (model.inputs, model.outputs)]
+    if names != [["x", "t", "nu"], ["u"]]:
+        raise ValueError(
+            f"{path} gives {', '.join(names[1])} by {', '.join(names[0])}; this measures models of u "
+            "by x, t, nu: students of the problem burgers_family."
+        )
+    return model
+
+
 def main() -> int:
     """Measure, print, and with --store replace the baseline."""
     parser = argparse.ArgumentParser(prog="python -m kdpinn_bench.assimilation")
-    parser.add_argument("model", type=Path)
+    parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--store", action="store_true")
     parser.add_argument("--made", default="", help="how the model was made, for the record")
     options = parser.parse_args()
-    model = load(options.model)
+    try:
+        model = read_model(options.model)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     best = informative_places(model)
     figures = {
         "model": {

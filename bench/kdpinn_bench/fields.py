@@ -4,8 +4,8 @@
 
 MODEL has two inputs. The bare core evaluates prepared points, in slabs of the same size, and keeps
 nothing; by two threads it shows what this machine gives a second worker at most. Wall seconds say
-little on a shared machine: the CPU seconds of all threads are there too, and the least of all rounds
-beside the medians.
+little on a shared machine: the CPU seconds of all threads are there too, and beside the medians the
+least of all rounds.
 """
 
 from __future__ import annotations
