@@ -2,10 +2,10 @@
 
     python -m kdpinn_bench.assimilation --model MODEL.kdp [--store]
 
-MODEL is any student of the problem `burgers_family`: u by (x, t, nu). The readings are of the exact solution
-(Cole-Hopf) with normal noise of 0.01, 1 % of the largest |u|; so the model's error takes part. Two
-sets of places: at random, and where the model says that twenty readings tell most. Beside it
-scipy.optimize.least_squares minimizes the same with finite differences, calling the same model.
+MODEL is any student of the problem `burgers_family`: u by (x, t, nu). The readings are of the exact
+solution (Cole-Hopf) with normal noise of 0.01, 1 % of the largest |u|; so the model's error takes
+part. Two sets of places: at random, and where the model says that twenty readings tell most. Beside
+it scipy.optimize.least_squares minimizes the same with finite differences, calling the same model.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def read_model(path: Path) -> Model:
     names = [[v.name for v in variables] for variables in (model.inputs, model.outputs)]
     if names != [["x", "t", "nu"], ["u"]]:
         raise ValueError(
-            f"{path} gives {', '.join(names[1])} by {', '.join(names[0])}; this measures models of u "
-            "by x, t, nu: students of the problem burgers_family."
+            f"{path} gives {', '.join(names[1])} by {', '.join(names[0])}; this measures models "
+            "of u by x, t, nu: students of the problem burgers_family."
         )
     return model
 
