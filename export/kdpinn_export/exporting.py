@@ -123,7 +123,9 @@ def export(target: Target, request: Request, out: Path) -> Exported:
 
 
 def _label(target: Target, request: Request) -> str:
-    return f"{target.name}-{request.precision}" + ("-derivatives" if request.derivatives else "")
+    """The folder's name. FMI 2 and 3 are two kinds of file: a simulation may need both."""
+    kind = "fmu3" if target.name == "fmu" and request.fmu.version == 3 else target.name
+    return f"{kind}-{request.precision}" + ("-derivatives" if request.derivatives else "")
 
 
 def _check_possible(target: Target, request: Request, label: str) -> None:

@@ -88,43 +88,65 @@ void kd_equation_channels(const kd_model *model, kd_channels *out) {
     }
 }
 
+enum { BLOCK = 64 }; /* points at a time: their products stay in the first-level cache */
+
 typedef struct {
-    size_t n, row;
+    size_t n;
     const double *x, *jets, *data;
     uint32_t inputs, outputs, columns;
-} point;
+    double parameter;
+} points;
 
-static double factor(const kd_model *model, const point *at, uint32_t code) {
+/* A factor at one point after the other: `at`, and so many numbers on. */
+typedef struct {
+    const double *at;
+    size_t stride;
+} sequence;
+
+/* From point `row` on. A parameter is the same everywhere, and kept in `p`. */
+static sequence factor(const kd_model *model, points *p, size_t row, uint32_t code) {
     const uint32_t a = code >> 12 & 0xFFF, b = code & 0xFFF;
-    uint32_t channel = 0;
+    sequence jets = {p->jets + row * p->outputs + a, p->outputs};
+    const size_t channel = p->n * p->outputs;
+    const sequence coordinate = {p->x + row * p->inputs + a, p->inputs}, same = {&p->parameter, 0};
+    const sequence data = {p->columns > 0 ? p->data + row * p->columns + a : NULL, p->columns};
     switch (code >> 24) {
-    case KD_FACTOR_COORDINATE: return at->x[at->row * at->inputs + a];
-    case KD_FACTOR_PARAMETER: return kd_f64(kd_record(model, KD_REC_PARAMETER, a) + 48);
-    case KD_FACTOR_DATA: return at->data[at->row * at->columns + a];
-    case KD_FACTOR_FIRST: channel = 1 + b; break;
-    case KD_FACTOR_SECOND: channel = 1 + at->inputs + b; break;
+    case KD_FACTOR_COORDINATE: return coordinate;
+    case KD_FACTOR_PARAMETER: p->parameter = kd_f64(kd_record(model, KD_REC_PARAMETER, a) + 48); return same;
+    case KD_FACTOR_DATA: return data;
+    case KD_FACTOR_FIRST: jets.at += (1 + b) * channel; break;
+    case KD_FACTOR_SECOND: jets.at += (1 + p->inputs + b) * channel; break;
     default: break;
     }
-    return at->jets[(channel * at->n + at->row) * at->outputs + a];
+    return jets;
+}
+
+/* One term of an equation at `count` points from `row` on. */
+static void add_term(const kd_model *model, points *p, size_t row, size_t count, const uint8_t *term, double *out) {
+    const uint32_t equations = kd_equation_count(model), factors = kd_u32(term + 12);
+    double product[BLOCK];
+    uint32_t f;
+    size_t k;
+    for (k = 0; k < count; ++k) product[k] = kd_f64(term + 16);
+    for (f = 0; f < factors; ++f) {
+        const sequence values = factor(model, p, row, kd_u32(term + 24 + 4 * f));
+        for (k = 0; k < count; ++k) product[k] *= values.at[k * values.stride];
+    }
+    for (k = 0; k < count; ++k) out[(row + k) * equations + kd_u32(term + 8)] += product[k];
 }
 
 kd_status kd_residual(const kd_model *model, size_t n, const double *x, const double *jets, const double *data,
                       double *residual) {
     const uint32_t equations = kd_equation_count(model), terms = model->count[KD_REC_TERM];
-    point at = {n, 0, x, jets, data, kd_input_count(model), kd_output_count(model), kd_data_count(model)};
-    uint32_t t, f;
+    points p = {n, x, jets, data, kd_input_count(model), kd_output_count(model), kd_data_count(model), 0};
+    size_t row, count, k;
+    uint32_t t;
     if (x == NULL || jets == NULL || residual == NULL) return KD_ARGUMENT;
-    if (at.columns > 0 && data == NULL) return KD_ARGUMENT;
-    for (; at.row < n; ++at.row) {
-        double *const out = residual + at.row * equations;
-        for (t = 0; t < equations; ++t) out[t] = 0;
-        for (t = 0; t < terms; ++t) {
-            const uint8_t *term = kd_record(model, KD_REC_TERM, t);
-            const uint32_t factors = kd_u32(term + 12);
-            double product = kd_f64(term + 16);
-            for (f = 0; f < factors; ++f) product *= factor(model, &at, kd_u32(term + 24 + 4 * f));
-            out[kd_u32(term + 8)] += product;
-        }
+    if (p.columns > 0 && data == NULL) return KD_ARGUMENT;
+    for (k = 0; k < n * equations; ++k) residual[k] = 0;
+    for (row = 0; row < n; row += count) {
+        count = n - row < BLOCK ? n - row : BLOCK;
+        for (t = 0; t < terms; ++t) add_term(model, &p, row, count, kd_record(model, KD_REC_TERM, t), residual);
     }
     return KD_OK;
 }

@@ -21,6 +21,7 @@ from fmu_samples import FILES, T, U, X, built, fmu, folder
 import kdpinn_runtime
 from kdpinn_export.fmu import FmuOptions, build_fmu, host
 from kdpinn_export.fmu.archive import header_folder
+from kdpinn_export.fmu.sources import STANDARD
 from kdpinn_runtime.format import pack
 
 HOST = Path(__file__).with_name("fmu_host.c")
@@ -157,9 +158,10 @@ def test_others_build_the_sources(name, tmp_path):
 @pytest.mark.parametrize("name", ["fmi2", "fmi3_arrays"])
 def test_our_own_sources_compile_without_a_warning(name):
     one = fmu(name)
-    version = one.options.version
+    standard = [f for f in STANDARD[one.options.version] if f.endswith(".c")]
     strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{header_folder()}"]
-    for file in ("block.c", "derivative.c", f"fmi{version}.c", "model_file.c", "processor.c"):
+    ours = ("block.c", "derivative.c", "states.c", *standard, "model_file.c", "processor.c")
+    for file in ours:
         run("gcc", *strict, "-c", one.folder / "sources" / file, "-o", "/dev/null")
 
 

@@ -35,6 +35,7 @@ def test_fmus_are_checked_before_they_appear(model, tmp_path, options):
     done = export(TARGET, request, tmp_path / "out")
     assert [check.name for check in done.checks] == ["FMPy: faults", "FMPy: error / bound"]
     assert all(check.passed for check in done.checks)
+    assert done.label == ("fmu3-f32" if request.fmu.version == 3 else "fmu-f32")
     assert (tmp_path / "out" / done.label / "wave.fmu").stat().st_size == done.size
 
 

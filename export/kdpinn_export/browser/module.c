@@ -126,16 +126,19 @@ static kd_status residual_of(uint32_t equation, size_t n, const float *x, float 
     return status;
 }
 
-/* The quantity at n <= CHUNK points. */
+/* The quantity at n <= CHUNK points; it is the last of the channels that it needs. */
 static kd_status evaluate(const quantity *q, size_t n, const float *x, float *out) {
-    kd_channels channels = {1, 0, {{0, 0}}};
+    kd_channels channels = KD_VALUES;
     kd_status status;
     if (q->kind == RESIDUAL) return residual_of(q->which, n, x, out);
     if (q->kind == VALUE && outputs == 1) return kd_eval(narrow, n, x, out, work, NULL);
-    if (q->kind == VALUE) channels.first = 0;
-    if (q->kind == SECOND) channels.pairs = 1, channels.pair[0][0] = (uint8_t)q->a, channels.pair[0][1] = (uint8_t)q->b;
+    if (q->kind != VALUE) channels.first = KD_FIRST_BY(q->a);
+    if (q->kind == SECOND) {
+        channels.first |= KD_FIRST_BY(q->b), channels.pairs = 1;
+        channels.pair[0][0] = (uint8_t)q->a, channels.pair[0][1] = (uint8_t)q->b;
+    }
     status = kd_jet(narrow, &channels, n, x, jets, work, NULL);
-    if (status == KD_OK) pick(n, q->kind == VALUE ? 0 : q->kind == FIRST ? 1 + q->a : 1 + inputs, q->which, out);
+    if (status == KD_OK) pick(n, kd_channel_count(narrow, &channels) - 1, q->which, out);
     return status;
 }
 

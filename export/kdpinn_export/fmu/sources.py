@@ -13,6 +13,8 @@ from .identity import Identity
 from .options import MAX_POINTS, FmuOptions
 
 GLUE = Path(__file__).parent / "c"
+STANDARD = {2: ("fmi2.c",), 3: ("fmi3.c", "fmi3.h", "fmi3_variables.c")}
+"""Files of the standard's functions, by its version."""
 BITS = {"f32": 32, "f64": 64}
 CHOSEN = ("kernels_", "dispatch.c")
 """What processor.c, and the flags of each instruction set, choose among."""
@@ -68,9 +70,10 @@ def sources_of(model: ModelFile, data: bytes, identity: Identity, options: FmuOp
         "config.h": _config(model, data, identity, options).encode(),
         "model_file.c": _model_array(data).encode(),
     }
-    glue = ["block.h", "block.c", "derivative.c", "states.c", f"fmi{options.version}.c"]
+    shared = ("block.c", "block.h", "derivative.c", "states.c")
+    glue = (*shared, *STANDARD[options.version])
     files |= {name: (GLUE / name).read_bytes() for name in glue}
-    own = ("block.c", "derivative.c", "states.c", f"fmi{options.version}.c", "model_file.c")
+    own = (*(name for name in glue if name.endswith(".c")), "model_file.c")
     return Sources(files=files, core=(*core, "processor.c"), own=own, precision=options.precision)
 
 

@@ -38,6 +38,17 @@ function quantitiesOf({ inputs, outputs, pairs, equations }) {
   return list;
 }
 
+/** Positive inputs that span more than a factor of 10 go by their logarithm on sliders, as in assimilation. */
+const byLogarithm = ({ lower, upper }) => lower > 0 && upper > 10 * lower;
+
+/** Where a value lies on its input's slider, 0 to 1, and back. */
+const shareOf = (input, value) => (byLogarithm(input)
+  ? Math.log(value / input.lower) / Math.log(input.upper / input.lower)
+  : (value - input.lower) / (input.upper - input.lower));
+const valueAt = (input, share) => (byLogarithm(input)
+  ? input.lower * (input.upper / input.lower) ** share
+  : input.lower + share * (input.upper - input.lower));
+
 /** Radius that a hole keeps in the plane of inputs `across` and `up`, the others fixed; 0: not met. */
 function holeIn(hole, inputs, point, across, up) {
   let rest = hole.radius ** 2;

@@ -21,7 +21,7 @@ class App {
     this.scales = new Map();
     const timeFirst = facts.inputs.length > 1 && /^(t|time|tau)$/.test(facts.inputs[0].name);
     this.state = {
-      point: facts.inputs.map((input, k) => input.lower + [0.38, 0.5][k === 0 ? 0 : 1] * (input.upper - input.lower)),
+      point: facts.inputs.map((input, k) => valueAt(input, k === 0 ? 0.38 : 0.5)),
       across: timeFirst ? 1 : 0, up: timeFirst ? 0 : 1, q: this.quantities[0], overlay: this.overlays[0],
       resolution: 0, playing: null, flat: facts.inputs.length === 1, theme: this.theme(),
     };
@@ -111,11 +111,11 @@ class App {
   }
 
   advance(time) {
-    const { state } = this, { lower, upper } = this.facts.inputs[state.playing];
-    const step = ((upper - lower) * Math.min(100, Math.max(0, time - this.before))) / SWEEP_MS;
+    const { state } = this, input = this.facts.inputs[state.playing];
+    const step = Math.min(100, Math.max(0, time - this.before)) / SWEEP_MS;
     this.before = time;
-    const next = state.point[state.playing] + step;
-    state.point[state.playing] = next > upper ? lower : next;
+    const next = shareOf(input, state.point[state.playing]) + step;
+    state.point[state.playing] = next > 1 ? input.lower : Math.min(input.upper, valueAt(input, next));
   }
 
   draw(moving) {

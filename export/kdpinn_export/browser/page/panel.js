@@ -15,7 +15,7 @@ class Sliders {
     const range = make("input", { type: "range", min: 0, max: STEPS, step: 1, id: `slider-${input.name}`, "aria-label": input.name });
     const value = make("output"), play = make("button", { class: "play", "aria-label": `Play ${input.name}` });
     name.setAttribute("for", range.id);
-    range.addEventListener("input", () => app.move(k, input.lower + (range.value / STEPS) * (input.upper - input.lower)));
+    range.addEventListener("input", () => app.move(k, valueAt(input, range.value / STEPS)));
     play.addEventListener("click", () => app.play(app.state.playing === k ? null : k));
     return { root: make("div", { class: "slider" }, name, range, value, play), range, value, play };
   }
@@ -23,7 +23,7 @@ class Sliders {
   draw() {
     const { facts, state } = this.app;
     this.rows.forEach(({ range, value, play }, k) => {
-      const { lower, upper } = facts.inputs[k], share = (state.point[k] - lower) / (upper - lower);
+      const share = shareOf(facts.inputs[k], state.point[k]);
       const text = plain(Number(state.point[k].toPrecision(3))) + (facts.inputs[k].unit ? ` ${facts.inputs[k].unit}` : "");
       range.value = Math.round(STEPS * share);
       range.style.setProperty("--share", share);

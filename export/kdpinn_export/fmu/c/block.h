@@ -1,4 +1,4 @@
-/* A model as a block of a simulation: what both FMI versions share. fmi2.c and fmi3.c put the
+/* A model as a block of a simulation: what both FMI versions share. fmi2.c and fmi3*.c put the
  * standard's functions around it.
  *
  * The block has `points` copies of the model's variables (1 but for the arrays of FMI 3), one clock and
