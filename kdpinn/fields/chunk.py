@@ -85,10 +85,9 @@ def write_chunk(content: bytes, grid: Grid, index: Index, dtype: str, store: str
         for slab in slabs(model, grid, index, np.dtype(dtype)):
             left -= len(slab)
             for k, stream in enumerate(streams):
-                stream.write(_filled(slab[..., k], grid.chunk[1:]).astype(number, copy=False))
+                stream.write(_filled(slab[..., k], grid.chunk[1:]).astype(number, copy=False).data)
         for stream in streams:
-            for _ in range(left):
-                stream.write(np.full(grid.chunk[1:], np.nan, number))
+            stream.write(np.full((left, *grid.chunk[1:]), np.nan, number).data)
     return index
 
 
