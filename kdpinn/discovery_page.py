@@ -144,7 +144,7 @@ def _trained_costs(
     if isinstance(teacher, Field):
         error = _error(problem, teacher.values)
         costs.append(Cost("teacher", "teacher", teacher.network.parameters, error))
-    for kind, row in (("plain", facts["plain"]), ("rebuilt", facts)):
+    for kind, row in (("plain", facts["plain"]), ("equal", facts.get("equal")), ("rebuilt", facts)):
         if row and row["rel_l2"] is not None:
             costs.append(Cost(kind, kind, row["parameters"], row["rel_l2"]))
     return tuple(costs)

@@ -34,6 +34,7 @@ class Portrait:
             weight is, up to sign; `ZERO` or `FREE`.
         actions: per generator, what it does to each hidden layer.
         copies: neurons of a hidden layer stand in as many blocks, one for each element.
+        on_coordinates: whether the network's inputs are the coordinates, not features of them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Portrait:
     classes: tuple[Integers, ...]
     actions: tuple[tuple[SignedPermutation, ...], ...] = ()
     copies: int = 1
+    on_coordinates: bool = True
 
     @property
     def free(self) -> int:
@@ -89,9 +91,14 @@ def of_rebuilt(name: str, field: Field) -> Portrait:
     if network.symmetry is None or network.tie is None:
         raise ValueError("A rebuilt network has a symmetry, this one has none.")
     layers = [(w.numpy().copy(), b.numpy().copy()) for w, b in network.unpack(field.weights)]
-    index = _index(network.tie)
-    actions = _regular(network.symmetry, network.sizes[1:-1])
-    return Portrait(name, layers, _split(index, layers), actions, network.symmetry.order)
+    return Portrait(
+        name,
+        layers,
+        _split(_index(network.tie), layers),
+        _regular(network.symmetry, network.sizes[1:-1]),
+        copies=network.symmetry.order,
+        on_coordinates=field.features is None,
+    )
 
 
 def _regular(group: Group, widths: Sequence[int]) -> tuple[tuple[SignedPermutation, ...], ...]:

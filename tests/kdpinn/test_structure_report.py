@@ -136,6 +136,13 @@ def test_lines_of_the_first_layer_are_where_neurons_vanish():
     assert not _orbits.hyperplanes(untied("p", [(np.ones((2, 3)), np.ones(2))]), "xyz", bounds)
 
 
+def test_features_are_not_called_coordinates(planted):
+    featured = replace(planted, on_coordinates=False)
+    assert ">y</text>" in _weights.layers(planted, ("x", "y"), ("u",))[0]
+    assert ">y</text>" not in _weights.layers(featured, ("x", "y"), ("u",))[0]
+    assert not _orbits.hyperplanes(featured, ("x", "y"), np.array([[-1.0, 1.0], [-1.0, 1.0]]))
+
+
 def test_the_picture_of_costs_has_every_network_of_known_error():
     costs = [Cost("teacher", "teacher", 257, 1e-4), Cost("rebuilt", "rebuilt", 44, 1e-5)]
     picture = _cost.picture([*costs, Cost("plain", "plain", 177, None)])
@@ -217,6 +224,22 @@ def test_a_page_tells_what_was_measured_where_nothing_was_found(crooked):
     assert "plain" not in crooked.symmetry[0].values
     assert len(crooked.symmetry) == 1
     assert crooked.symmetry[0].values["teacher"].max() > 0.1
+
+
+def test_rivals_of_the_rebuilt_network_stand_in_its_table(mirrored):
+    def row(parameters, error):
+        return {
+            "sizes": [2, 4, 1],
+            "parameters": parameters,
+            "rel_l2": error,
+            "held_out": 1e-9,
+            "symmetry_error": 0.0,
+        }
+
+    rivals = {"plain": row(177, 3e-4), "equal": row(51, 5e-3)}
+    html = render(replace(mirrored, facts={**mirrored.facts, **row(44, 2e-5), **rivals}))
+    for name, size in (("rebuilt, tied", 44), ("plain, same widths", 177), ("as many free", 51)):
+        assert re.search(f"{name}.*?<td>{size}</td>", html)
 
 
 def test_a_constant_leaves_a_statement_alone():

@@ -86,10 +86,10 @@ def hyperplanes(network: Portrait, names: Sequence[str], bounds: Array) -> str:
     Args:
         names: of the two coordinates; bounds: (2, 2), lower and upper of each.
     Returns:
-        "" unless there are two inputs.
+        "" unless the network's inputs are two coordinates.
     """
     weight, bias = network.layers[0]
-    if weight.shape[1] != 2:
+    if weight.shape[1] != 2 or not network.on_coordinates:
         return ""
     zoom = _zoom(weight, bias)
     middle, half = bounds.mean(1), zoom * np.diff(bounds)[:, 0] / 2

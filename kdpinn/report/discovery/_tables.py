@@ -84,7 +84,12 @@ def students(facts: Mapping[str, Any]) -> str:
 def networks(facts: Mapping[str, Any]) -> str:
     """The rebuilt network beside its rivals."""
     rows = []
-    for name, found in (("rebuilt, tied", facts), ("plain, same widths", facts["plain"])):
+    named = (
+        ("rebuilt, tied", facts),
+        ("plain, same widths", facts["plain"]),
+        ("plain, as many free parameters", facts.get("equal")),
+    )
+    for name, found in named:
         if found and found.get("sizes"):
             rows.append(
                 [

@@ -35,7 +35,7 @@ def layers(network: Portrait, inputs: Sequence[str], outputs: Sequence[str]) -> 
             k,
             side,
             colors,
-            inputs if k == 0 else (),
+            inputs if k == 0 and network.on_coordinates else (),
             outputs if k == count - 1 else (),
             titled,
         )
