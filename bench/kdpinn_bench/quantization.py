@@ -131,7 +131,8 @@ def measure(
             start = time.perf_counter()
             same, *mixed = tried_choices(rows.subject, like=uniform)
             seconds = (time.perf_counter() - start) / (1 + len(mixed))
-            yield rows.row(uniform, "refit", same.quantized.file, seconds)
+            if rows.missing(uniform, "refit"):
+                yield rows.row(uniform, "refit", same.quantized.file, seconds)
             best = min([*mixed, same], key=lambda candidate: candidate.distance)
             yield rows.row(
                 f"mixed as {uniform}", "refit", best.quantized.file, seconds * len(mixed)
@@ -194,7 +195,11 @@ def main() -> int:
     console = Console(width=160)
     stored = {} if options.again else baselines.read(NAME, options.baselines) or {}
     rows = list(stored.get("rows", []))
-    for path in students(options.runs) if options.runs else []:
+    try:
+        paths = students(options.runs) if options.runs else []
+    except ValueError as error:
+        parser.error(str(error))
+    for path in paths:
         for row in measure(path, options.frontier, rows, options.keep):
             rows.append(row)
             figures = {"rows": rows, "machine": fingerprint()}

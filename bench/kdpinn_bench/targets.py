@@ -61,6 +61,7 @@ def rows_of(path: Path, targets: Sequence[Target], scratch: Path) -> Iterator[Ro
     for target in targets:
         for precision in PRECISIONS:
             request, moved = _request(path, precision)
+            out = scratch / precision  # one folder holds exports of one model alone
             about: dict[str, Any] = {
                 "student": _called(path, request),
                 "parameters": request.model.weight_count,
@@ -72,7 +73,7 @@ def rows_of(path: Path, targets: Sequence[Target], scratch: Path) -> Iterator[Ro
                 yield Row(**about, verdict=f"not offered: it writes {offered}")
                 continue
             try:
-                done = export(target, request, scratch)
+                done = export(target, request, out)
             except Refused as refused:
                 yield Row(
                     **about, error=_error(refused.checks), verdict=f"refused: {_why(refused)}"
@@ -81,7 +82,7 @@ def rows_of(path: Path, targets: Sequence[Target], scratch: Path) -> Iterator[Ro
             except ValueError as error:
                 yield Row(**about, verdict=f"not here: {error}")
                 continue
-            folder = scratch / done.label
+            folder = out / done.label
             cost = _cost(target, folder, request, done.checks)
             yield Row(
                 **about, size=done.size, error=_error(done.checks, moved), cost=cost, verdict="pass"
@@ -199,7 +200,7 @@ def students(paths: Sequence[Path]) -> list[Path]:
     """The files themselves, and all student.kdp below the folders."""
     found = []
     for path in paths:
-        found += sorted(path.rglob("student.kdp")) if path.is_dir() else [path]
+        found += sorted(path.rglob("student.kdp")) if path.is_dir() else [path] * path.exists()
     if not found:
         raise ValueError(
             f"no student.kdp in {', '.join(map(str, paths))}: kdpinn run all makes them"
@@ -215,7 +216,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", action="store_true", help=f"write {STORED}")
     options = parser.parse_args(arguments)
     console = Console(width=200)
-    found = students(options.paths)
+    try:
+        found = students(options.paths)
+    except ValueError as error:
+        parser.error(str(error))
     if options.mcu:
         table, met = microcontrollers(found[0])
         console.print(table)
