@@ -45,4 +45,7 @@ if __name__ == "__main__":
     parser.add_argument("--host", default="localhost")
     parser.add_argument("--port", type=int, default=1883)
     given = parser.parse_args()
-    serve(Twin(given.model, given.unknown, given.noise), given.host, given.port)
+    try:
+        serve(Twin(given.model, given.unknown, given.noise), given.host, given.port)
+    except (OSError, ValueError) as error:
+        parser.error(f"{given.model}, broker {given.host}:{given.port}: {error}")

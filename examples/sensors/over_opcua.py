@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import json
 
-from asyncua import Client
+from asyncua import Client, ua
 from twin import Twin
 
 NAMESPACE = "urn:kdpinn"
@@ -59,4 +59,7 @@ if __name__ == "__main__":
     parser.add_argument("--noise", type=float, required=True)
     parser.add_argument("--url", default="opc.tcp://localhost:4840/kdpinn")
     given = parser.parse_args()
-    asyncio.run(follow(Twin(given.model, given.unknown, given.noise), given.url))
+    try:
+        asyncio.run(follow(Twin(given.model, given.unknown, given.noise), given.url))
+    except (OSError, ValueError, ua.UaError) as error:
+        parser.error(f"{given.model}, server {given.url}: {error!r}")

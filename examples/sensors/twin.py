@@ -15,6 +15,8 @@ class Twin:
 
     def correct(self, reading):
         """Take in one reading, {name: number or None}; the estimate after it."""
+        if not isinstance(reading, dict):
+            raise ValueError(f"a reading is an object by name, got {reading!r:.60}")
         names = [*self.assimilator.known, *self.outputs]
         unknown = [name for name in reading if name not in names]
         missing = [name for name in self.assimilator.known if name not in reading]

@@ -61,6 +61,8 @@ def _file_error(error: OSError) -> str:
     match error.errno:
         case errno.ENOENT:
             return f"{path} does not exist."
+        case errno.EEXIST | errno.ENOTDIR:
+            return f"{path} is a file, expected a folder: choose another name."
         case errno.EISDIR:
             return f"{path} is a folder, expected a model file such as {path}/student.kdp."
         case errno.EACCES | errno.EPERM | errno.EROFS:

@@ -25,9 +25,7 @@ def twin(
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(
-            min=1e-300, help="Standard deviation of a reading; 1 % of the range if omitted."
-        ),
+        typer.Option(help="Standard deviation of a reading; 1 % of the range if omitted."),
     ] = None,
 ) -> None:
     """Show the model live in a browser, beside sensor readings from a WebSocket."""

@@ -18,6 +18,8 @@ Index = tuple[int, ...]
 
 CHUNK = 1_048_576
 """Points in a chunk, at most: 8 MB of float64."""
+MOST = 10_000_000
+"""Points along an axis: their coordinates are held in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,10 @@ class Axis:
             raise ValueError(
                 f"The grid takes {v.name} from {self.lower:g} to {self.upper:g}, the model knows "
                 f"it on [{v.lower:g}, {v.upper:g}]."
+            )
+        if self.count > MOST:
+            raise ValueError(
+                f"The grid takes {self.count} values of {v.name}, more than the {MOST} of an axis."
             )
         if self.count < 1 or (self.count > 1) != (self.lower < self.upper):
             raise ValueError(
@@ -126,8 +132,9 @@ def _axis(variable: Variable, text: str) -> Axis:
     pieces = text.split(":")
     try:
         if len(pieces) == 1:
-            return Axis(variable=variable, lower=float(text), upper=float(text), count=1)
-        lower, upper, count = float(pieces[0]), float(pieces[1]), int(pieces[2])
+            lower, upper, count = float(text), float(text), 1
+        else:
+            lower, upper, count = float(pieces[0]), float(pieces[1]), int(pieces[2])
         if len(pieces) > 3:
             raise IndexError
     except (ValueError, IndexError):

@@ -6,6 +6,7 @@ chunks do not depend on each other, nor on who computes them.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,8 @@ Work = Callable[[Index], Index]
 AHEAD = 4
 """Chunks handed out beforehand, for each worker of a cluster."""
 RETRIES = 3
+CONNECT_S = 10.0
+"""For a scheduler to answer."""
 
 
 def by_threads(work: Work, indices: Sequence[Index], threads: int) -> Iterator[Index]:
@@ -36,11 +39,10 @@ def by_threads(work: Work, indices: Sequence[Index], threads: int) -> Iterator[I
         pool.shutdown(cancel_futures=True)
 
 
-def by_dask(work: Work, indices: Sequence[Index], address: str) -> Iterator[Index]:
-    """The same on the cluster whose scheduler is at `address`; it must see the same files.
+def check_scheduler(address: str) -> None:
+    """Raises ValueError if Dask is not installed, or if nothing answers at `address`.
 
-    Raises:
-        ValueError: Dask is not installed, or no scheduler answers.
+    Not left to `distributed.Client`: one that could not connect keeps the process from ending.
     """
     try:
         distributed: Any = importlib.import_module("distributed")
@@ -49,11 +51,22 @@ def by_dask(work: Work, indices: Sequence[Index], address: str) -> Iterator[Inde
             "`--dask` needs dask and distributed, which are not installed: "
             "pip install 'kdpinn[fields]'"
         ) from None
+
+    async def knock() -> None:
+        options = distributed.Security().get_connection_args("client")
+        caller = await distributed.comm.connect(address, timeout=CONNECT_S, **options)
+        await caller.close()
+
     try:
-        client = distributed.Client(address, set_as_default=False)
-    except (OSError, ValueError) as error:
+        asyncio.run(knock())
+    except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"No Dask scheduler answers at {address}: {error}") from error
-    with client:
+
+
+def by_dask(work: Work, indices: Sequence[Index], address: str) -> Iterator[Index]:
+    """The same on the cluster whose scheduler is at `address`; it must see the same files."""
+    distributed: Any = importlib.import_module("distributed")
+    with distributed.Client(address, set_as_default=False) as client:
         left = iter(indices)
         workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 

@@ -12,7 +12,7 @@ from kdpinn.fields.chunk import write_chunk
 from kdpinn.fields.export import EXPORTS, export_field
 from kdpinn.fields.grid import Grid
 from kdpinn.fields.store import finish, missing_chunks, open_or_make
-from kdpinn.fields.workers import by_dask, by_threads
+from kdpinn.fields.workers import by_dask, by_threads, check_scheduler
 from kdpinn_runtime import Model, load
 
 SUFFIXES = (".zarr", *EXPORTS)
@@ -68,6 +68,8 @@ def _into_zarr(
     dask: str,
     bar: Progress,
 ) -> int:
+    if dask:
+        check_scheduler(dask)
     open_or_make(target, model, grid, dtype)
     todo = missing_chunks(target, model, grid)
     count = _counter(bar, grid, done=len(list(grid.indices())) - len(todo))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,7 +47,7 @@ class Estimates:
         noise: standard deviation of a reading of each output, in its unit, where it has none of its
             own; None: a hundredth of the output's range.
     Raises:
-        ValueError: an unknown that is no input, or all of them.
+        ValueError: an unknown that is no input, all of them, or a noise that is no number > 0.
     """
 
     def __init__(
@@ -56,6 +57,19 @@ class Estimates:
         noise: Mapping[str, float] | None = None,
     ) -> None:
         self.model = model
+        inputs = [v.name for v in model.inputs]
+        if strangers := [name for name in unknown if name not in inputs]:
+            raise ValueError(
+                f"The inputs are {', '.join(inputs)}; {', '.join(strangers)} cannot be estimated."
+            )
+        if set(unknown) == set(inputs):
+            raise ValueError(
+                f"All inputs ({', '.join(inputs)}) are to be estimated: leave one for readings to "
+                "state."
+            )
+        for name, sigma in (noise or {}).items():
+            if not 0 < sigma < math.inf:
+                raise ValueError(f"The noise of {name} must be a number > 0, got {sigma:g}.")
         usual = {v.name: USUAL_NOISE * ((v.upper - v.lower) or 1.0) for v in model.outputs}
         self.noise = usual | dict(noise or {})
         self._filter = Assimilator(model, list(unknown), noise=self.noise) if unknown else None

@@ -263,10 +263,6 @@ def test_a_cluster_makes_the_same_field_though_a_worker_is_killed(tmp_path):
         assert (shared / name).read_bytes() == path.read_bytes(), name
 
 
-def nobody(address, **options):
-    raise OSError("Timed out trying to connect")
-
-
 def command(*arguments):
     result = typer_testing.CliRunner().invoke(app, list(map(str, arguments)))
     return result.exit_code, " ".join(result.output.split())
@@ -279,6 +275,8 @@ REFUSALS = [
     ("x=-1:2:9,y=0,s=1", "f.zarr", r"x from -1 to 2.*\[-1, 1\]"),
     ("x=-1:1,y=0,s=1", "f.zarr", "LOWER:UPPER:COUNT.*x, got '-1:1'"),
     ("x=-1:1:1,y=0,s=1", "f.zarr", "takes 1 values of x"),
+    ("x=-1:1:9,y=7,s=1", "f.zarr", r"takes y from 7 to 7, the model knows it on \[0, 1\]"),
+    ("x=-1:1:99999999999999,y=0,s=1", "f.zarr", "takes 99999999999999 values of x, more than"),
     ("x=0,y=0,s=1", "f.zarr", "single point"),
     ("x=-1:1:9,y=0,s=1", "f.csv", r"\.zarr, \.nc, \.vti, \.vtu"),
     ("x=-1:1:9,y=0,s=1", "none/f.zarr", "folder .*none does not exist"),
@@ -295,7 +293,7 @@ def test_wrong_use_is_one_line_and_leaves_nothing(tmp_path, grid, to, message):
     assert [p.name for p in tmp_path.iterdir()] == ["m.kdp"]
 
 
-def test_the_command_writes_and_says_how_much(tmp_path, monkeypatch):
+def test_the_command_writes_and_says_how_much(tmp_path):
     path = tmp_path / "m.kdp"
     path.write_bytes(CONTENT)
     arguments = ("eval", path, "--grid", GRID, "--to", tmp_path / "f.zarr", "--workers", 2)
@@ -303,10 +301,30 @@ def test_the_command_writes_and_says_how_much(tmp_path, monkeypatch):
     assert code == 0
     assert text.endswith(f"{tmp_path / 'f.zarr'}: 1 chunks computed")
     assert command(*arguments)[1].endswith(": 0 chunks computed")
-    monkeypatch.setattr("distributed.Client", nobody)
-    code, text = command(*arguments, "--dask", "tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://127.0.0.1:port"])
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_made(
+    tmp_path, monkeypatch, address
+):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("kdpinn.fields.workers.CONNECT_S", 0.2)
+    (tmp_path / "m.kdp").write_bytes(CONTENT)
+    code, text = command(
+        *(
+            "eval",
+            tmp_path / "m.kdp",
+            "--grid",
+            GRID,
+            "--to",
+            tmp_path / "f.zarr",
+            "--dask",
+            address,
+        )
+    )
     assert code == 2
-    assert "No Dask scheduler answers at tcp://127.0.0.1:1" in text
+    assert f"No Dask scheduler answers at {address}: " in text
+    assert [p.name for p in tmp_path.iterdir()] == ["m.kdp"]
 
 
 def test_chunks_fill_the_grid_without_overlap():

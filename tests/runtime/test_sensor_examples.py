@@ -33,7 +33,7 @@ def readings():
     times = np.linspace(0.05, 0.95, 15)
     good = [{"t": float(t), "u": float(np.exp(-TRUTH * t) + NOISE * rng.normal())} for t in times]
     bad = [{"t": 0.5, "u": None}, {"t": 1.5, "u": 0.1}, {"t": 0.5, "u": 0.9}]
-    broken = ["{", json.dumps({"u": 1.0}), json.dumps({"t": 0.1, "q": 2})]
+    broken = ["{", json.dumps({"u": 1.0}), json.dumps({"t": 0.1, "q": 2}), '["t", "u"]']
     return [json.dumps(r) for r in (*good, *bad)], broken
 
 
@@ -56,7 +56,7 @@ def check(answers):
     kinds = [answer["reading"] for answer in answers]
     assert kinds[: len(verdicts)] == verdicts
     assert all(kind.startswith("refused: ") for kind in kinds[len(verdicts) :])
-    assert len(kinds) == len(verdicts) + 3
+    assert len(kinds) == len(verdicts) + 4
     assert answers[-1]["k"] == {"value": twin.value["k"], "interval": list(twin.interval()["k"])}
     low, high = answers[-1]["k"]["interval"]
     assert low < TRUTH < high < 1.1 * low + TRUTH
@@ -77,6 +77,22 @@ def start(script, model, *more):
 def stop(process):
     process.kill()
     process.wait()
+
+
+@pytest.mark.parametrize(
+    ("script", "package", "where"),
+    [
+        ("over_mqtt.py", "paho.mqtt.client", ("--port", 1)),
+        ("over_opcua.py", "asyncua", ("--url", "opc.tcp://127.0.0.1:1/none")),
+    ],
+)
+def test_a_server_that_is_not_there_is_one_message(model, script, package, where):
+    pytest.importorskip(package)
+    command = [sys.executable, EXAMPLES / script, model, "k", "--noise", NOISE, *where]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "onnect" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.skipif(not BROKER, reason="needs the broker mosquitto (Debian: mosquitto)")

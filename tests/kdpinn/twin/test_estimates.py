@@ -60,6 +60,15 @@ def test_only_the_last_readings_are_kept():
     assert {r["values"]["u"] for r in said} == {1.0, 2.0}
 
 
-def test_an_unknown_input_is_refused():
-    with pytest.raises(ValueError, match="unknown"):
-        Estimates(load(pack(family())), ["nu"])
+@pytest.mark.parametrize(
+    ("unknown", "noise", "message"),
+    [
+        (["nu"], None, "inputs are x, t, y; nu cannot be estimated"),
+        (["x", "t", "y"], None, r"All inputs \(x, t, y\)"),
+        ([], {"u": -1.0}, "noise of u must be a number > 0, got -1"),
+        ([], {"u": float("nan")}, "noise of u must be a number > 0, got nan"),
+    ],
+)
+def test_wrong_settings_are_refused(unknown, noise, message):
+    with pytest.raises(ValueError, match=message):
+        Estimates(load(pack(family())), unknown, noise)
