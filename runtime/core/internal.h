@@ -114,6 +114,8 @@ typedef kd_status kd_run(const kd_plan *plan, const kd_jets *channels, size_t n,
 typedef struct {
     uint32_t lanes;    /* points in a vector */
     uint32_t max_rows; /* largest block of neurons that the kernel has code for */
+    uint32_t columns;  /* vectors that it takes at once */
+    uint32_t tile[2];  /* points per lane for values alone, in narrow and in wide networks */
     uint32_t narrow;   /* whether it expands narrow weights; a plan for it keeps them then */
     kd_run *run;
 } kd_kernels;
@@ -204,12 +206,13 @@ struct kd_plan {
 
 static inline uint32_t kd_padded(uint32_t n, uint32_t lanes) { return (n + lanes - 1) / lanes * lanes; }
 
-/* Points per lane group: enough columns to hide the latency of the FMAs, few enough for the L1. In
- * wide layers as many as a block of the most neurons takes at once: 2, or 3 of 32 registers. Twice as
- * many where narrow weights are expanded for each tile. */
+/* Points per lane: enough columns to hide the latency of the FMAs, few enough for the L1; four
+ * channels of three vectors are whole blocks of three columns. Twice as many where narrow weights are
+ * expanded for each tile. */
 static inline uint32_t kd_tile_vectors(const kd_plan *plan, uint32_t channels) {
     const uint32_t tiles = plan->widened ? 2 : 1;
-    if (channels == 1) return tiles * (plan->width <= 64 ? 4 : plan->kernels->max_rows > 6 ? 3 : 2);
+    if (channels == 1) return tiles * plan->kernels->tile[plan->width > 64];
+    if (channels == 4 && plan->kernels->columns == 3 && plan->width <= 64) return tiles * 3;
     return tiles * (channels < 4 ? 2 : 1);
 }
 
@@ -219,11 +222,11 @@ static inline size_t kd_buffer_vectors(const kd_plan *plan, uint32_t channels) {
     return 2 * (size_t)plan->width * kd_tile_vectors(plan, channels) * channels + plan->widened;
 }
 
-/* Neurons per block: the largest divisor of n_out that the kernel can take, if one is at least
+/* Neurons per block: the largest divisor of n_out that the kernel can take, if one is more than
  * half of what it can; else as many as it can and a remainder. */
 static inline uint32_t kd_block_rows(uint32_t n_out, uint32_t max_rows) {
     uint32_t rows;
-    for (rows = max_rows; 2 * rows >= max_rows && rows > 0; --rows)
+    for (rows = max_rows; 2 * rows > max_rows; --rows)
         if (n_out % rows == 0) return rows;
     return max_rows < n_out ? max_rows : n_out;
 }

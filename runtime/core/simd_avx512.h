@@ -4,10 +4,12 @@
 #define KD_ISA avx512
 #define KD_ROWS 8 /* 8 neurons by 3 columns, or 6 by 4, of sums fit the 32 registers */
 #define KD_COLS 4
+#define KD_TILE {4, 3} /* see simd_avx2.h */
 #define KD_GROUP 4 /* vectors that go through an elementary function side by side */
 /* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,
    and the load ports become the limit. */
 #define KD_PIN(v) __asm__("" : "+v"(v))
+#define KD_PIN_WEIGHT(v) KD_PIN(v)
 /* Loads `v` at every use, into a register that the use may overwrite: a copy of another register takes
    one of the two units that compute, a load takes none. */
 #define KD_ANEW(instruction, v, from) __asm__ volatile(instruction " %1, %0" : "=v"(v) : "m"(from))

@@ -2,8 +2,10 @@
 #define KD_ISA scalar
 #define KD_ROWS 4
 #define KD_COLS 2
+#define KD_TILE {4, 2} /* see simd_avx2.h */
 #define KD_GROUP 1 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) ((void)0)
+#define KD_PIN_WEIGHT(v) ((void)0)
 
 #if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
 #error "the rounding below needs float and double arithmetic without excess precision (not x87)"
