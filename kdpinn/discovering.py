@@ -121,7 +121,9 @@ def search(wanted: Search, out: Path, console: Console | None = None) -> Facts:
         files = []
         if rebuilt is not None and facts["kept"]:
             files = _shipped(wanted, taught, found, rebuilt, out)
+        start = time.perf_counter()
         page = page_of_groups(taught.problem, taught.teacher, found, rebuilt, facts)
+        facts["seconds"]["report"] = round(time.perf_counter() - start, 3)
         if page.clusters is not None:
             facts["clusters"] = rules_of(page.clusters)
         return _told(facts, page, out, folder, files)

@@ -65,6 +65,7 @@ def test_the_report_has_both_methods(found):
     assert "Group of order 2" in html
     assert "Rebuilt network" in html
     assert "fixed at 0.1" in html
+    assert set(facts["seconds"]) == {"teacher", "discovery", "rebuilding", "report"}
     assert set(facts["clusters"]) == {"fixed", "gap", "silhouette"}
 
 
