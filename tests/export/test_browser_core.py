@@ -93,6 +93,33 @@ def test_a_picture_is_the_field_at_the_middle_of_its_pixels():
 
 
 @needs_node
+def test_parameters_over_decades_lie_evenly_on_their_slider():
+    body = """
+      const nu = { lower: 0.001, upper: 0.1 }, x = { lower: -1, upper: 3 };
+      return [byLogarithm(nu), byLogarithm(x), byLogarithm({ lower: 0.02, upper: 0.1 }),
+        valueAt(nu, 0.5), shareOf(nu, 0.01), valueAt(x, 0.25), shareOf(x, 2)];
+    """
+    *kinds, middle, share, quarter, back = in_node(body, sample())
+    assert kinds == [True, False, False]
+    assert (middle, share) == pytest.approx((0.01, 0.5), rel=1e-12)
+    assert (quarter, back) == (0, 0.75)
+
+
+def test_columns_of_readings_keep_to_a_thousandth_of_their_range():
+    cases = [
+        (-0.4521, -1, 1, "−0.452"),
+        (4e-4, -1, 1, "0.000"),
+        (-4e-4, -1, 1, "0.000"),
+        (0.0123456, 0, 0.1, "0.0123"),
+        (1234.5, 0, 2000, "1235"),
+        (1e6, -1, 1, "1.00 × 10⁶"),
+        (1e-7, 0, 1e-6, "1.00 × 10⁻⁷"),
+        (2.5, 1, 1, "2.50"),
+    ]
+    body = "return given.cases.map(([v, lower, upper]) => within(v, { lower, upper }));"
+    assert in_node(body, sample(), cases=cases) == [case[-1] for case in cases]
+
+
 def test_colors_follow_the_scale():
     values = [-2.0, -1.0, -0.5, 0.0, 0.25, 0.999, 1.0, 3.0]
     body = """

@@ -235,6 +235,9 @@ def test_sensor_readings_reach_the_page(browser, tmp_path):
         assert float(tab.get_attribute("[data-parameter=y]", "data-value")) == value
         assert tab.evaluate("kdpinn.state.point[2]") == value  # the field follows the estimate
         settled(tab)
+        assert tab.evaluate(
+            "(r => r.scrollWidth <= r.clientWidth)(document.getElementById('live'))"
+        )
         assert tab.locator("circle.sensor").count() == 30
         assert tab.said == []
         ours = (server.address, server.live)

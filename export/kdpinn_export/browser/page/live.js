@@ -1,6 +1,7 @@
 // Sensor readings and estimates that a server sends; without a server, nothing.
 
 const WAITING = "Connected: waiting for readings.";
+const STANDARD = { lower: -50, upper: 50 }; // deviations, to a tenth
 const AGREE = 0.02, SHOWN = 8; // share of a range within which a sensor counts as in the plane; rows
 
 class Live {
@@ -74,10 +75,10 @@ class Live {
     const { facts } = this.app, coordinates = facts.inputs.filter((input) => this.readings.some(({ at }) => input.name in at));
     const head = make("tr", {}, ...coordinates.map((input) => cell("th", input.label)), ...["", "read", "model", "off"].map((t) => make("th", {}, t)));
     const rows = this.readings.slice(-SHOWN).reverse().flatMap(({ at, values, model, off }) => Object.keys(values).map((name) => {
-      const far = Math.abs(off[name]) > 3;
-      return make("tr", {}, ...coordinates.map((input) => make("td", {}, input.name in at ? number(at[input.name], 3) : "")),
-        make("td", {}, name), make("td", {}, number(values[name], 3)), make("td", {}, number(model[name], 3)),
-        make("td", { class: far ? "bad" : "" }, `${number(off[name], 2)} σ`));
+      const far = Math.abs(off[name]) > 3, output = facts.outputs.find((each) => each.name === name);
+      return make("tr", {}, ...coordinates.map((input) => make("td", {}, input.name in at ? within(at[input.name], input) : "")),
+        make("td", {}, name), make("td", {}, within(values[name], output)), make("td", {}, within(model[name], output)),
+        make("td", { class: far ? "bad" : "" }, `${within(off[name], STANDARD)} σ`));
     }));
     return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
   }

@@ -20,6 +20,13 @@ function number(value, digits = 3) {
 const compact = (value, digits) => number(value, digits).replace(/ × 10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)/, (_, exponent) =>
   `e${exponent.replace(/./g, (c) => (c === "⁻" ? "−" : "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(c)))}`);
 
+/** To about a thousandth of a range, so that columns stay narrow: −0.452 in [−1, 1]; far outside as `number`. */
+function within(value, { lower, upper }) {
+  const span = upper - lower, decimals = 3 - Math.floor(Math.log10(span) + 1e-9);
+  if (!(span > 0) || decimals > 4 || !(Math.abs(value) < 10 * Math.max(Math.abs(lower), Math.abs(upper)))) return number(value);
+  return value.toFixed(Math.max(0, decimals)).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+}
+
 /** A coordinate or a tick: the shortest text to four significant digits. */
 function plain(value) {
   if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
