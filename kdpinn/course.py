@@ -42,12 +42,13 @@ class Clock:
     Attributes:
         seconds: longest time for one latency target or number of points.
         engines: model file and seconds -> what the report tells of every engine.
-        teacher: model file and seconds -> engine -> number of points as text -> ms.
+        teacher: files of the teacher and the student, seconds -> engine, or "student", -> number
+            of points as text -> ms.
     """
 
     seconds: float
     engines: Callable[[Path, float], Facts]
-    teacher: Callable[[Path, float], dict[str, dict[str, float]]]
+    teacher: Callable[[Path, Path, float], dict[str, dict[str, float]]]
 
 
 class Course:
@@ -231,11 +232,11 @@ class Course:
         self.stage("evaluation", lambda: steps.evaluate(self.site, self.files, self.trained, said))
 
     def latency(self) -> steps.Step:
-        """Engines side by side on student.kdp, and the teacher in torch for comparison."""
+        """Engines side by side on student.kdp, and beside the teacher in torch."""
         student, teacher = (self.folder.path / f"{n}.kdp" for n in ("student", "teacher"))
         facts = self.clock.engines(student, self.clock.seconds)
-        in_torch = self.clock.teacher(teacher, self.clock.seconds / 2)
-        return {**facts, "teacher": in_torch}, []
+        compared = self.clock.teacher(teacher, student, self.clock.seconds)
+        return {**facts, "teacher": compared}, []
 
     def report(self) -> steps.Step:
         """metrics.json and report.html."""

@@ -164,7 +164,8 @@ class RunResult:
     """Everything that metrics.json and report.html tell of one run.
 
     latency_noise: relative difference by point count below which the measurement says nothing.
-    teacher_latency_ms: engine -> number of points as text -> median for the teacher's network.
+    teacher_latency_ms: engine -> number of points as text -> median for the teacher's network; and
+    "student" -> the same for the student in our runtime, timed in the same rounds.
     truth: true values of unknown parameters, where they are known.
     axes: the evaluation grid; values[role] is (n, fields) over its points in C order (the last
     axis runs fastest), for "reference" and each role present. residuals[role]: (n,) |PDE residual|.

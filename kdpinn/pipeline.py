@@ -26,13 +26,12 @@ from kdpinn.teacher import help_train
 from kdpinn.teachers.lesson import lesson_of
 from kdpinn.teachers.taught import rebuilt
 from kdpinn.team import joined
+from kdpinn_bench import speedups
 from kdpinn_runtime import read
 
 Facts = dict[str, Any]
 
 LATENCY_SECONDS = {"quick": 1.0}
-COMPARED_POINTS = 10_000
-"""Where the student in our runtime is compared with its teacher in torch."""
 
 
 def run(
@@ -140,12 +139,16 @@ def measure(model: Path, seconds: float, *, compile_too: bool = False) -> Facts:
     return kept(table)
 
 
-def measure_teacher(model: Path, seconds: float) -> dict[str, dict[str, float]]:
-    """Engine -> number of points as text -> median in ms, of our runtime and of torch."""
-    table = kdpinn_bench.measure(
-        read(model),
-        points=(COMPARED_POINTS,),
-        engines=kdpinn_bench.present([kdpinn_bench.Native(), kdpinn_bench.TorchEager()]),
-        schedule=kdpinn_bench.Schedule(budget_s=seconds),
-    )
-    return table.median_ms()
+def measure_teacher(teacher: Path, student: Path, seconds: float) -> dict[str, dict[str, float]]:
+    """The teacher in torch, in float32 and in float64, and the student in our runtime.
+
+    All in the same rounds, so that a busy machine slows all of them.
+
+    Returns:
+        Engine, or "student", -> number of points as text -> median in ms.
+    """
+    schedule = kdpinn_bench.Schedule(budget_s=seconds)
+    samples = speedups.side_by_side(read(teacher), {"student": read(student)}, schedule)
+    names = (speedups.SINGLE, speedups.DOUBLE, "student")
+    points = str(speedups.POINTS)
+    return {name: {points: 1e3 * samples[name].summary().median} for name in names}

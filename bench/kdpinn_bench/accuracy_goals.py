@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Metrics = Mapping[str, Any]
+from kdpinn.comparison import over_teacher
 
-OURS, TORCH, POINTS = "kdpinn-runtime", "torch eager", "10000"
+Metrics = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Goal:
     def reached_by(self, metrics: Metrics) -> float:
         """The figure in one run: the best over the networks that count."""
         if self.figure == "speed-up":
-            return speedup(metrics)
+            return over_teacher(metrics)
         if self.parameters is None:
             return float(metrics[self.figure])
         networks = metrics["students"] or [metrics["student"]]
@@ -86,16 +86,6 @@ def meets_bar(metrics: Metrics, student: Metrics) -> bool | None:
     size = min(goal.parameters or 0 for goal in goals)
     alone = {**metrics, "students": [student]}
     return all(g.met_by(g.reached_by(alone)) for g in goals if g.parameters == size)
-
-
-def speedup(metrics: Metrics) -> float:
-    """Time of the teacher in torch eager over the student's in our runtime, 10,000 points.
-
-    0 where one of them was not timed.
-    """
-    ours = metrics.get("latency_ms", {}).get(OURS, {}).get(POINTS)
-    theirs = metrics.get("teacher_latency_ms", {}).get(TORCH, {}).get(POINTS)
-    return float(theirs / ours) if ours and theirs else 0.0
 
 
 ANY = 10**9

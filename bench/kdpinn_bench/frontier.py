@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from kdpinn.comparison import over_teacher
 from kdpinn.problems import available
 from kdpinn_bench import baselines
-from kdpinn_bench.accuracy_goals import speedup
 
 Run = Mapping[str, Any]
 
@@ -111,7 +111,7 @@ def _row(name: str, preset: str, runs: Sequence[Run]) -> str:
         stages,
         errors("scratch"),
         f"{first['student']['file_bytes'] / 1000:.1f} kB",
-        f"{faster:.0f} ×" if (faster := statistics.median(map(speedup, runs))) else "–",
+        f"{faster:.0f} ×" if (faster := statistics.median(map(over_teacher, runs))) else "–",
         f"{statistics.median(run['seconds'] for run in runs):.0f} s",
     )
     return "| " + " | ".join(cells) + " |"

@@ -46,6 +46,9 @@ def store(folder: Path, **changes: object) -> Path:
 def test_a_run_is_read_with_the_speedup_over_its_teacher(tmp_path: Path) -> None:
     (run,) = read_runs([store(tmp_path / "a")])
     assert run.speedup == 12.5 / 0.25
+    together = {"torch eager": {"10000": 12.5}, "student": {"10000": 0.5}}
+    (run,) = read_runs([store(tmp_path / "b", teacher_latency_ms=together)])
+    assert run.speedup == 12.5 / 0.5  # timed in the same rounds, that is the pair
     assert [n.role for n in run.networks] == ["teacher", "student", "student", "scratch"]
     student = run.network("student")
     assert student is not None
@@ -133,7 +136,9 @@ def test_teacher_is_timed_in_torch_for_the_speedup(tmp_path: Path) -> None:
     from kdpinn_runtime import write
 
     problem = load_problem(SPEC)
-    write(tmp_path / "teacher.kdp", model_file(problem, new_field(problem, (5,), "tanh", 0)))
-    found = pipeline.measure_teacher(tmp_path / "teacher.kdp", 0.02)
-    assert set(found) == {"kdpinn-runtime", "torch eager"}
+    teacher, student = tmp_path / "teacher.kdp", tmp_path / "student.kdp"
+    for path, hidden in ((teacher, (9, 9)), (student, (5,))):
+        write(path, model_file(problem, new_field(problem, hidden, "tanh", 0)))
+    found = pipeline.measure_teacher(teacher, student, 0.02)
+    assert set(found) == {"student", "torch eager", "torch eager, float64"}
     assert all(0 < times["10000"] < 1e4 for times in found.values())
