@@ -69,7 +69,9 @@ class Course:
         self.lesson = lesson
         self.problem, self.recipe, self.folder = site.problem, site.recipe, site.folder
         self.solved, self.team, self.clock = site.problem, team, clock
-        self.started, self.earlier = started, sum(stage_seconds(site.folder).values())
+        # Of a run that ended before, its whole time counts, not that of its stages alone.
+        before = (site.folder.finished("clock") or {}).get("total")
+        self.started, self.earlier = started, before or sum(stage_seconds(site.folder).values())
         self.said: list[str] = []
         self.trained: dict[str, str] = {}
         self.files: dict[str, str] = {}
