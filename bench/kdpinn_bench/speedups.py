@@ -44,8 +44,10 @@ def side_by_side(
     """Times of the teacher under `DOUBLE` and `SINGLE`, and of each student under its name.
 
     Seconds of the processor: on a shared machine the pauses on the wall's clock fall into the
-    teacher's long calls and spare the student's short ones. `DOUBLE` is the A/A control too. Raises ValueError for a network that computes something else
-    than its file says.
+    teacher's long calls and spare the student's short ones. `DOUBLE` is the A/A control too.
+
+    Raises:
+        ValueError: a network computes something else than its file says.
     """
     lower, upper = np.array(list(teacher.domain.values()), np.float64).T
     generator = np.random.default_rng(schedule.seed)
