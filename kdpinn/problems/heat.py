@@ -64,7 +64,7 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(20, 20, 20),
-        students=((10, 10, 10), (16, 16, 16)),
+        students=((8, 8, 8), (10, 10, 10), (16, 16, 16)),
         training=Training(
             points=3000, iterations=6000, last_iterations=2000, last_points=5000, check_every=250
         ),
