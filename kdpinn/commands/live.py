@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -44,4 +45,5 @@ def twin(
         say = stdout().print
         say(f"{server.address}   the model, in a browser", highlight=False)
         say(f"{server.live}   readings in, estimates out; Ctrl+C ends", highlight=False)
-        server.run()
+        with suppress(KeyboardInterrupt):  # that is how it ends
+            server.run()

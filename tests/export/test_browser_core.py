@@ -15,6 +15,7 @@ from kdpinn_export.browser import module, wasm_module
 from kdpinn_export.browser.document import page
 from kdpinn_export.browser.replay import quantities, replay
 from kdpinn_export.exporting import export, request_of
+from kdpinn_export.kept import keep, kept_place
 from kdpinn_export.targets import known
 from kdpinn_runtime import load, pack, write
 from kdpinn_runtime.format import Factor
@@ -209,11 +210,39 @@ def test_the_module_needs_nothing_of_its_surroundings():
 
 
 @needs_compiler
-@pytest.mark.slow  # 5 s: it compiles once more
-def test_the_module_is_the_same_each_time():
-    first = wasm_module()
+@pytest.mark.slow  # 10 s: it compiles twice
+def test_the_module_is_the_same_each_time(tmp_path, monkeypatch):
+    def made_in(name):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
+        module.built.cache_clear()
+        return wasm_module()
+
+    assert made_in("one") == made_in("two")
     module.built.cache_clear()
-    assert wasm_module() == first
+
+
+@needs_compiler
+def test_the_module_is_kept_for_the_next_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    module.built.cache_clear()
+    monkeypatch.setattr(module, "kept_place", lambda *made_of: kept_place(*made_of[:2]))
+    kept_place(".wasm", module.FLAGS).write_bytes(b"as it was kept")
+    assert wasm_module() == b"as it was kept"
+    monkeypatch.undo()
+    module.built.cache_clear()
+
+
+def test_what_is_kept_lies_under_all_that_it_was_made_of(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    places = {kept_place(".o", *of) for of in [(1,), (2,), (1, 2), ("1",), (b"1",)]}
+    assert len(places) == 5
+    keep(min(places), b"content")
+    assert min(places).read_bytes() == b"content"
+    keep(tmp_path / "none" / "x.o", b"content")  # no such folder: nothing is lost but time
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert kept_place(".o", 1) is None
+    keep(None, b"content")
 
 
 def test_a_missing_compiler_is_said(monkeypatch):

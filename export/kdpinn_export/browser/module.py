@@ -13,6 +13,8 @@ from pathlib import Path
 
 from kdpinn_runtime.paths import SOURCE
 
+from ..kept import keep, kept_place
+
 GLUE = Path(__file__).with_name("module.c")
 COMPILER, LINKER = "clang", "wasm-ld"
 STACK = 1 << 17
@@ -51,7 +53,7 @@ def _version(tool: str) -> str:
 
 
 def wasm_module() -> bytes:
-    """The module, about 130 kB; about 5 s of compiling, once in a process.
+    """The module, about 130 kB; 5 s of compiling, once for a version of core and compiler.
 
     Raises ValueError if a tool is missing, RuntimeError with the compiler's words if it fails.
     """
@@ -62,14 +64,20 @@ def wasm_module() -> bytes:
 
 @cache
 def built() -> bytes:
-    """The module, compiled."""
+    """The module, compiled, or as it was kept when it was."""
+    sources = [SOURCE / "kdpinn.c", GLUE]
+    contents = [path.read_bytes() for path in (*sources, SOURCE / "kdpinn.h")]
+    place = kept_place(".wasm", FLAGS, tool_versions(), contents)
+    if place is not None and place.exists():
+        return place.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "core.wasm"
-        sources = [SOURCE / "kdpinn.c", GLUE]
         command = [COMPILER, *FLAGS, f"-I{SOURCE}", *map(str, sources), "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(
                 f"{COMPILER} could not build the WebAssembly module:\n{done.stderr.strip()}"
             )
-        return target.read_bytes()
+        data = target.read_bytes()
+    keep(place, data)
+    return data

@@ -10,6 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..kept import keep, kept_place
 from .platforms import PLATFORMS, compiler_of, missing
 from .sources import Sources, SourceSet
 
@@ -51,32 +52,25 @@ def _compiled(folder: Path, command: list[str], sources: Sources) -> str:
     """The object of one file; of the core's it is kept for the next model."""
     file = command[-1]
     target = f"{file}.o"
-    kept = None if file in sources.own else _kept(command, sources)
-    if kept is not None and kept.exists():
-        shutil.copyfile(kept, folder / target)
+    place = None if file in sources.own else _kept(command, sources)
+    if place is not None and place.exists():
+        shutil.copyfile(place, folder / target)
         return target
     _run(folder, [*command[:-1], "-c", file, "-o", target])
-    if kept is not None:
-        partial = kept.with_suffix(f".{os.getpid()}.part")
-        shutil.copyfile(folder / target, partial)
-        partial.replace(kept)
+    keep(place, (folder / target).read_bytes())
     return target
 
 
 def _kept(command: list[str], sources: Sources) -> Path | None:
-    """Where the object of a file of the core is kept: under what it is made of."""
+    """Where the object of a file of the core is kept."""
     version = subprocess.run([command[0], "--version"], capture_output=True, check=True).stdout
     own = {*sources.own, "config.h", "block.h"}
-    digest = hashlib.sha256(repr((version, command)).encode())
-    for name, content in sorted(sources.files.items()):
-        if name not in own:
-            digest.update(repr((name, hashlib.sha256(content).hexdigest())).encode())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kdpinn" / "objects"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return cache / f"{digest.hexdigest()[:32]}.o"
+    contents = [
+        (name, hashlib.sha256(content).hexdigest())
+        for name, content in sorted(sources.files.items())
+        if name not in own
+    ]
+    return kept_place(".o", version, command, contents)
 
 
 def _run(folder: Path, command: list[str]) -> None:
