@@ -61,9 +61,8 @@ def _layer(
     rows: Sequence[str],
     titled: bool,
 ) -> str:
-    weight, bias = network.layers[k]
-    values = np.column_stack([weight, bias])
-    n_out, n_in = weight.shape
+    values = np.column_stack(network.layers[k])
+    n_out, n_in = network.layers[k][0].shape
     left = _LEFT if not rows else max(_LEFT, 9 * max(map(len, rows)))
     at = [left + side * i + (_GAP if i == n_in else 0) for i in range(n_in + 1)]
     width, height = at[-1] + side + 2, _HEAD + side * n_out + 2
@@ -78,16 +77,13 @@ def _layer(
     ]
     parts += _blocks(network, k, left, side)
     largest = max(float(np.abs(values).max()), 1e-300)
-    for o in range(n_out):
-        for i in range(n_in + 1):
-            number = int(network.classes[k][o, i])
-            share = float(np.sqrt(abs(values[o, i]) / largest))
-            name = f"b[{o}]" if i == n_in else f"w[{o},{i}]"
-            tip = f"{name} = {plain(float(values[o, i]))}{_member(number)}" if titled else ""
-            middle = (at[i] + side / 2, _HEAD + side * (o + 0.5))
-            parts.append(
-                _square(*middle, side, share, values[o, i] < 0, number, colors.get(number), tip)
-            )
+    for (o, i), number in np.ndenumerate(network.classes[k]):
+        value = float(values[o, i])
+        name = f"b[{o}]" if i == n_in else f"w[{o},{i}]"
+        tip = f"{name} = {plain(value)}{_member(number)}" if titled else ""
+        middle = (at[i] + side / 2, _HEAD + side * (o + 0.5))
+        share = float(np.sqrt(abs(value) / largest))
+        parts.append(_square(*middle, side, share, value < 0, number, colors.get(number), tip))
     return svg(round(max(width, left + 58)), height, "".join(parts), f"weights of layer {k + 1}")
 
 
