@@ -77,8 +77,8 @@ def _layer(
     ]
     parts += _blocks(network, k, left, side)
     largest = max(float(np.abs(values).max()), 1e-300)
-    for (o, i), number in np.ndenumerate(network.classes[k]):
-        value = float(values[o, i])
+    for o, i in np.ndindex(*values.shape):
+        value, number = float(values[o, i]), int(network.classes[k][o, i])
         name = f"b[{o}]" if i == n_in else f"w[{o},{i}]"
         tip = f"{name} = {plain(value)}{_member(number)}" if titled else ""
         middle = (at[i] + side / 2, _HEAD + side * (o + 0.5))
