@@ -54,12 +54,35 @@ static void choose_channels(void) {
     kd_equation_channels(&model, &physics);
 }
 
+/* What a field of the quantity needs; it is the last of these channels. */
+static kd_channels needed(const quantity *q) {
+    kd_channels channels = KD_VALUES;
+    if (q->kind != VALUE) channels.first = KD_FIRST_BY(q->a);
+    if (q->kind == SECOND) {
+        channels.first |= KD_FIRST_BY(q->b), channels.pairs = 1;
+        channels.pair[0][0] = (uint8_t)q->a, channels.pair[0][1] = (uint8_t)q->b;
+    }
+    return channels;
+}
+
+/* Of a workspace for everything at once, or for one derivative: fewer channels may take more, in wider tiles. */
+static size_t work_size(const kd_plan *plan) {
+    size_t most = kd_workspace_size(plan, &everything);
+    uint32_t kind, p;
+    for (kind = FIRST; kind <= SECOND; ++kind)
+        for (p = 0; p < everything.pairs; ++p) {
+            const quantity q = {kind, 0, everything.pair[p][0], everything.pair[p][1]};
+            const kd_channels channels = needed(&q);
+            most = larger(most, kd_workspace_size(plan, &channels));
+        }
+    return most;
+}
+
 static kd_status make_room(void) {
     const size_t all = kd_channel_count(wide, &everything), most = larger(all, kd_channel_count(wide, &physics));
     const size_t columns = kd_data_count(&model), values = CHUNK * outputs * most;
     size_t k;
-    work = allocate(larger(kd_selftest_size(wide, &model),
-                           larger(kd_workspace_size(wide, &everything), kd_workspace_size(narrow, &everything))));
+    work = allocate(larger(kd_selftest_size(wide, &model), larger(work_size(wide), work_size(narrow))));
     points = allocate(CHUNK * inputs * sizeof *points), jets = allocate(values * sizeof *jets);
     wide_points = allocate(CHUNK * inputs * sizeof *wide_points), wide_jets = allocate(values * sizeof *wide_jets);
     ones = allocate(CHUNK * columns * sizeof *ones), residuals = allocate(CHUNK * equations * sizeof *residuals);
@@ -126,17 +149,13 @@ static kd_status residual_of(uint32_t equation, size_t n, const float *x, float 
     return status;
 }
 
-/* The quantity at n <= CHUNK points; it is the last of the channels that it needs. */
+/* The quantity at n <= CHUNK points. */
 static kd_status evaluate(const quantity *q, size_t n, const float *x, float *out) {
-    kd_channels channels = KD_VALUES;
+    kd_channels channels;
     kd_status status;
     if (q->kind == RESIDUAL) return residual_of(q->which, n, x, out);
     if (q->kind == VALUE && outputs == 1) return kd_eval(narrow, n, x, out, work, NULL);
-    if (q->kind != VALUE) channels.first = KD_FIRST_BY(q->a);
-    if (q->kind == SECOND) {
-        channels.first |= KD_FIRST_BY(q->b), channels.pairs = 1;
-        channels.pair[0][0] = (uint8_t)q->a, channels.pair[0][1] = (uint8_t)q->b;
-    }
+    channels = needed(q);
     status = kd_jet(narrow, &channels, n, x, jets, work, NULL);
     if (status == KD_OK) pick(n, kd_channel_count(narrow, &channels) - 1, q->which, out);
     return status;
