@@ -86,6 +86,14 @@ def test_value_is_the_mean_where_all_groups_agree():
     assert median_of_means(torch.tensor([7.0], dtype=torch.float64)) == 7.0
 
 
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 63, 64, 65, 2048, 2050])
+def test_every_value_is_in_the_group_of_its_place(n):
+    values = torch.from_numpy(np.random.default_rng(n).random(n))
+    means = [values[k::GROUPS].mean() for k in range(min(GROUPS, n))]
+    # Sums of at most 65 numbers below 1 in another order.
+    assert abs(median_of_means(values) - float(torch.stack(means).quantile(0.5))) <= 65 * 2.0**-53
+
+
 @pytest.mark.parametrize(("spoilt", "seen"), [(GROUPS // 2 - 1, False), (GROUPS // 2 + 1, True)])
 def test_more_than_half_of_the_groups_are_heard(spoilt, seen):
     values = torch.ones(8 * GROUPS, dtype=torch.float64)

@@ -24,8 +24,6 @@ from kdpinn.train import Settings, train
 from kdpinn_bench.training.contestant import quiet_environment
 
 THRESHOLDS = (1e-2, 1e-3, 1e-4)
-CHECK_EVERY = 20
-"""Iterations of ours between two looks at the error; a look is on our clock."""
 ADAM_STEPS, LBFGS_STEPS = 15_000, 15_000
 
 
@@ -87,6 +85,8 @@ class Clock:
 def ours(problem: Problem, recipe: Recipe, seed: int = 0, until: float = 0.0) -> Trace:
     """The teacher's training of the recipe, from the first line to the last; float64.
 
+    It looks at the error as often as the recipe does, on its clock.
+
     until: an error at which it may stop.
     """
     clock, trace = Clock(), Trace("kdpinn, quick recipe")
@@ -104,7 +104,7 @@ def ours(problem: Problem, recipe: Recipe, seed: int = 0, until: float = 0.0) ->
         return value
 
     judge = replace(judge, error=error)
-    settings = Settings(title="race", seed=seed, check_every=CHECK_EVERY)
+    settings = Settings(title="race", seed=seed, check_every=recipe.training.check_every)
     sample = Drawing(problem, recipe.training, seed)
     with suppress(_Enough):
         train(start, stages(recipe.training), sample, judge, settings)
