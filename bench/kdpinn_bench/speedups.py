@@ -60,9 +60,10 @@ def side_by_side(
         double[:] = single
 
     draw()
+    best = partial(best_chunked, POINTS, rounds=20, clock=time.process_time)
     ready = {
-        DOUBLE: best_chunked(POINTS, partial(torch_call, teacher, double)),
-        SINGLE: best_chunked(POINTS, partial(torch_call, teacher, single)),
+        DOUBLE: best(partial(torch_call, teacher, double)),
+        SINGLE: best(partial(torch_call, teacher, single)),
         **{name: Native().prepare(model, single) for name, model in students.items()},
     }
     for name, prepared in ready.items():
