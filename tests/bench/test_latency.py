@@ -176,9 +176,8 @@ def test_chunks_cover_everything_once():
     assert [(p.start, p.stop) for p in parts] == [(0, 4), (4, 8), (8, 10)]
 
 
-def test_the_best_chunk_is_taken(monkeypatch):
+def test_the_best_chunk_is_taken():
     now = [0.0]
-    monkeypatch.setattr("kdpinn_bench.engine.time.perf_counter", lambda: now[0])
     cost = {5000: 5.0, 4096: 4.0, 2048: 2.0, 1024: 3.0, 512: 6.0}
 
     def make(size):
@@ -187,7 +186,7 @@ def test_the_best_chunk_is_taken(monkeypatch):
 
         return Prepared(call, lambda: np.full((1, 1), float(size)), "bound")
 
-    best = best_chunked(5000, make)
+    best = best_chunked(5000, make, clock=lambda: now[0])
     assert best.output()[0, 0] == 2048
     assert best.note == "bound, fed 2048 points at a time"
     assert best_chunked(500, make).note == "bound"
