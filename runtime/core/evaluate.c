@@ -145,7 +145,7 @@ kd_status kd_residual(const kd_model *model, size_t n, const double *x, const do
     if (p.columns > 0 && data == NULL) return KD_ARGUMENT;
     for (k = 0; k < n * equations; ++k) residual[k] = 0;
     for (row = 0; row < n; row += count) {
-        count = n - row < BLOCK ? n - row : BLOCK;
+        count = n - row < BLOCK ? n - row : (size_t)BLOCK;
         for (t = 0; t < terms; ++t) add_term(model, &p, row, count, kd_record(model, KD_REC_TERM, t), residual);
     }
     return KD_OK;

@@ -5,7 +5,8 @@
 #define KD_ROWS 8 /* 8 neurons by 3 columns, or 6 by 4, of sums fit the 32 registers */
 #define KD_COLS 4
 #define KD_TILE {4, 3} /* see simd_avx2.h */
-#define KD_GROUP 4 /* vectors that go through an elementary function side by side */
+#define KD_GROUP 8 /* vectors that go through an elementary function side by side */
+#define KD_JET_GROUP 4 /* the same with derivatives: often there are fewer */
 /* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,
    and the load ports become the limit. */
 #define KD_PIN(v) __asm__("" : "+v"(v))
@@ -50,6 +51,8 @@ static inline vec v_lookup(const real *table, vec interval) { /* table: aligned 
     KD_ANEW("vmovaps", lower, *(const vec *)(const void *)table);
     return _mm512_permutex2var_ps(lower, _mm512_castps_si512(interval), v_load(table + LANES));
 }
+/* The number that begins at bit 19: a shift goes to the unit that lookups leave free. */
+static inline vec v_packed(vec a) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 12)); }
 static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vec v_estimate(vec a) { return _mm512_rcp14_ps(a); }
 #define KD_NEWTON 0 /* steps from the estimate of a reciprocal, 2^-14, to half the precision */
