@@ -162,8 +162,8 @@ def _share(engine: str, isa: str, nets: str) -> Callable[[Results], Figure | Non
         ]
         if not shares:
             return None
-        worst, where = min(shares, key=lambda s: s[0].median)
-        return Figure(worst.median, worst.low, worst.high, f"lowest: {where}")
+        worst, where = min(shares, key=lambda s: s[0].best)
+        return Figure(worst.best, worst.typical, worst.best, f"lowest: {where}")
 
     return measure
 

@@ -13,6 +13,7 @@ from kdpinn_bench import peak
 from kdpinn_bench.engine import Engine, Prepared, one_thread
 from kdpinn_bench.engines import default_engines
 from kdpinn_bench.machine import fingerprint
+from kdpinn_bench.peak import Share
 from kdpinn_bench.timing import Call, Ratio, Samples, Schedule, interleaved, noise, one_core, ratio
 from kdpinn_bench.truth import Points, Truth, truth
 from kdpinn_runtime.format import ModelFile
@@ -36,7 +37,7 @@ class Cell:
     note: str
     samples: Samples | None
     slowdown: Ratio | None = None
-    share: Ratio | None = None
+    share: Share | None = None
     isa: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class _Row:
         share, burst = None, samples.get(peak.PREFIX + isa)
         if burst is not None:
             work = peak.operations(self.model, self.count, derivatives=self.derivatives)
-            share = peak.share(work, isa, ratio(burst, own))
+            share = peak.share(work, isa, burst, own)
         slowdown = ratio(own, samples[first])
         return replace(cell, samples=own, slowdown=slowdown, share=share, isa=isa)
 

@@ -149,9 +149,9 @@ def _shares(axes: Any, tables: list[Measured]) -> None:
             shares = [c.share for points, c in row if points == count and c.share is not None]
             for share in shares:
                 middle = place + (index - (len(series) - 1) / 2) * width
-                axes.bar(middle, share.median, 0.9 * width, color=color)
+                axes.bar(middle, share.best, 0.9 * width, color=color)
                 if engine == OURS:
-                    _inside(axes, middle, share.median)
+                    _inside(axes, middle, share.best)
     axes.set_xticks(np.arange(len(counts)), [f"{_count(count)} points" for count in counts])
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, 1)

@@ -105,9 +105,9 @@ def time_of(cell: Cell | None) -> str:
 
 def share_of(cell: Cell | None) -> str:
     """Of the FMA peak; one call of few points has no meaningful one."""
-    if cell is None or cell.share is None or cell.share.median < 0.02:
+    if cell is None or cell.share is None or cell.share.best < 0.02:
         return "-"
-    return f"{100 * cell.share.median:.0f} %"
+    return f"{100 * cell.share.best:.0f} %"
 
 
 def _slowdown(cell: Cell | None) -> str:

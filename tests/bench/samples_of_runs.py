@@ -5,6 +5,7 @@ import numpy as np
 from kdpinn_bench.cases import NETWORKS, random_model
 from kdpinn_bench.conditions import Condition
 from kdpinn_bench.latency import Cell, Latency, scenario
+from kdpinn_bench.peak import Share
 from kdpinn_bench.suite import AVX2, OURS, Measured, Order, Results
 from kdpinn_bench.timing import Ratio, Samples
 from kdpinn_runtime.latency import Timing
@@ -23,7 +24,7 @@ def cell(engine, points, seconds, base, *, share=None, isa="avx512", error=1e-7,
         note="",
         samples=Samples(np.full(9, seconds), 1),
         slowdown=exactly(seconds / base, spread),
-        share=None if share is None else exactly(share, spread),
+        share=None if share is None else Share(share, share * (1 - spread)),
         isa=isa,
     )
 

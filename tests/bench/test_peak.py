@@ -6,7 +6,7 @@ import pytest
 from kdpinn_bench import peak
 from kdpinn_bench.cases import random_model, tied_model
 from kdpinn_bench.instructions import count_instructions
-from kdpinn_bench.timing import Ratio
+from kdpinn_bench.timing import Samples
 from kdpinn_bench.truth import with_one_pair
 from kdpinn_runtime import _core
 
@@ -25,10 +25,20 @@ def test_ties_save_products_in_hidden_layers_only():
     assert peak.operations(four, 1) == 2 * (2 * 16 + 2 * 16 * 16 // 4 + 16)
 
 
-def test_share_scales_the_paired_ratio(monkeypatch):
+@pytest.mark.parametrize(("earlier", "scale"), [(9.0, 1.0), (0.5, 0.5)])
+def test_share_is_of_the_fastest_burst(monkeypatch, earlier, scale):
     monkeypatch.setattr(peak, "burst_operations", lambda isa: 1000)
-    # Half of a burst's operations in twice its time: a quarter of its rate.
-    assert peak.share(500, "avx2", Ratio(0.5, 0.4, 0.6)) == Ratio(0.25, 0.2, 0.3)
+    monkeypatch.setattr(peak, "fastest_burst", lambda isa: earlier)
+    bursts, own = Samples(np.array([1.0, 3.0, 1.5]), 1), Samples(np.array([4.0, 2.0, 8.0]), 1)
+    # Half of the operations: in twice the time a quarter of the rate, in four times an eighth.
+    assert peak.share(500, "avx2", bursts, own) == peak.Share(0.25 * scale, 0.125 * scale)
+
+
+@pytest.mark.parametrize("isa", VECTOR_ISAS)
+def test_the_fastest_burst_is_measured_once(isa):
+    first = peak.fastest_burst(isa)
+    assert 0 < first < float("inf")
+    assert peak.fastest_burst(isa) == first
 
 
 @pytest.mark.parametrize("isa", VECTOR_ISAS)
@@ -41,6 +51,8 @@ def test_bursts_count_their_operations(isa):
 
 def test_paths_without_a_peak():
     assert peak.burst("scalar") is None
+    with pytest.raises(ValueError, match="'scalar'"):
+        peak.fastest_burst("scalar")
     with pytest.raises(ValueError, match="instruction set"):
         _core.fma_burst("mmx", "f32", 1)
 

@@ -31,6 +31,7 @@ FLAGS += ["-DKD_NO_UNROLL", "-fsanitize=address,undefined,float-cast-overflow"]
 # Without the tracing of comparisons, and not in the kernels, whose loops depend on sizes alone:
 # both cost several times what they find behind a digest.
 COVERAGE = ["-O2", "-fsanitize-coverage=inline-8bit-counters,pc-table"]
+INTERRUPTED = 72  # libFuzzer's exit status after Ctrl-C
 # Files of the core that a target does without: fuzz_structured brings its own digest.
 TARGETS = {"raw": (), "structured": ("sha256",)}
 
@@ -78,10 +79,14 @@ def run(name, program, seconds, runs):
     text = log.read_text(errors="replace")
     stats = dict(re.findall(r"^stat::(\w+):\s+(\d+)", text, re.MULTILINE))
     new = sorted(set(crashes.iterdir()) - before)
-    if done.returncode != 0:
+    if done.returncode == INTERRUPTED:
+        print(f"fuzz: {name}: interrupted")
+    elif done.returncode != 0:
         print("\n".join(text.splitlines()[-60:]))
         print(f"fuzz: {name}: exit {done.returncode}; inputs: {', '.join(map(str, new)) or 'none'}")
-    return int(stats.get("number_of_executed_units", 0)), max(len(new), done.returncode != 0)
+    return int(stats.get("number_of_executed_units", 0)), max(
+        len(new), done.returncode not in (0, INTERRUPTED)
+    )
 
 
 def main():
