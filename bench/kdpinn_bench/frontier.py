@@ -1,4 +1,4 @@
-"""The README's picture and table of the whole suite, from the stored baselines.
+"""The README's picture and the table of docs/figures.md, from the stored baselines.
 
 python -m kdpinn_bench.frontier docs/images/frontier.png
 """
