@@ -157,7 +157,12 @@ def _shape(program: Program, index: int) -> tuple[int, int]:
     n_out, n_in = program.dense[index]["n_out"], program.dense[index]["n_in"]
     order = program.symmetry.order if program.symmetry is not None else 1
     if index == len(program.dense) - 1:
-        return n_out, n_in // (order if index else 1)
+        if index == 0:
+            return n_out, n_in
+        before = program.dense[index - 1]["n_out"]
+        if n_in != before:  # the shape of the free part may not show it
+            raise FormatError("LAYER", f"it takes {n_in} values, the layer before gives {before}")
+        return n_out, n_in // order
     if n_out % order:
         raise FormatError(
             "SYMMETRY", f"it gives {n_out} values, expected a multiple of the {order} copies"

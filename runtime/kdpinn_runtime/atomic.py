@@ -45,8 +45,10 @@ def _open_sibling(folder: str, name: str) -> tuple[str, BinaryIO]:
     while True:
         sibling = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.partial")
         stream = open(sibling, "xb")  # noqa: SIM115, the caller closes it
-        # Another writer may have taken it for a dead one's before it was locked.
-        if not _locked(stream) or os.fstat(stream.fileno()).st_nlink > 0:
+        # Before it was locked another writer may have taken it for a dead one's: then that one
+        # holds the lock, or has removed the file already.
+        locked = _lock(stream)
+        if locked is None or (locked and os.fstat(stream.fileno()).st_nlink > 0):
             return sibling, stream
         stream.close()
 
@@ -57,16 +59,18 @@ def _remove_left(folder: str, name: str) -> None:
         for entry in entries:
             if entry.name.startswith(f".{name}.") and entry.name.endswith(".partial"):
                 with suppress(OSError), open(entry.path, "rb") as stream:
-                    if _locked(stream):
+                    if _lock(stream):
                         os.unlink(entry.path)
 
 
-def _locked(stream: BinaryIO) -> bool:
-    """Whether this call took the file's lock; False where another has it, or there are no locks."""
+def _lock(stream: BinaryIO) -> bool | None:
+    """Whether this call took the file's lock; None where there are no locks."""
     try:
         import fcntl
 
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
+    except BlockingIOError:
         return False
+    except (ImportError, OSError):
+        return None
     return True

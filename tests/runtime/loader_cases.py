@@ -32,7 +32,7 @@ from kdp_surgery import (
     without,
 )
 from map_cases import EDGES as MAP_EDGES
-from narrow_cases import DOUBLE, I8
+from narrow_cases import DOUBLE, F16, I8
 from narrow_cases import EDGES as NARROW_EDGES
 from tied_cases import EDGES as TIED_EDGES
 
@@ -212,6 +212,7 @@ CASES = (
         "points alone": ("BASELINE", points_alone()),
         "narrow bias": ("LAYER", relaid(1, 3, 3, 1, I8)),
         "i8 bias": ("LAYER", relaid(1, 4, 3, 1, I8)),
+        "f16 throughout": ("LAYER", relaid(1, 3, 3, 1, relaid(3, 3, 1, 1, F16))),
         "i8 beside an f64 bias": ("LAYER", relaid(1, 2, 3, 1, I8)),
         "f64 beside an f32 bias": ("LAYER", relaid(2, 2, 1, 3, I8)),
         "i8 among f64": ("LAYER", relaid(0, 4, 3, 2, DOUBLE)),

@@ -306,20 +306,41 @@ def test_a_dead_writers_sibling_goes_a_living_ones_stays(tmp_path):
     assert sorted(os.listdir(tmp_path)) == [other.name, path.name]
 
 
-def test_a_sibling_that_another_writer_took_for_dead_is_made_anew(tmp_path, monkeypatch):
-    path, locked, taken = tmp_path / "model.kdp", atomic._locked, []
+@pytest.mark.parametrize("removed", [True, False], ids=["removed", "about to be removed"])
+def test_a_sibling_that_another_writer_took_for_dead_is_made_anew(tmp_path, monkeypatch, removed):
+    path, lock, taken = tmp_path / "model.kdp", atomic._lock, []
 
     def late(stream):
         if not taken:  # between opening it and locking it
-            taken.append(stream.name)
-            os.unlink(stream.name)
-        return locked(stream)
+            taken.append(open(stream.name, "rb"))  # noqa: SIM115, closed below
+            if removed:
+                os.unlink(stream.name)
+            else:
+                assert lock(taken[0])
+        return lock(stream)
 
-    monkeypatch.setattr(atomic, "_locked", late)
-    write(path, tiny())
-    assert taken
+    monkeypatch.setattr(atomic, "_lock", late)
+    with atomic.replacing(path) as stream:
+        if not removed:
+            os.unlink(taken[0].name)  # the other one goes on
+        taken[0].close()
+        stream.write(b"whole")
     assert os.listdir(tmp_path) == ["model.kdp"]
-    assert same(read(path), tiny())
+    assert path.read_bytes() == b"whole"
+
+
+def test_writing_where_files_have_no_locks(tmp_path, monkeypatch):
+    import fcntl
+
+    def refuse(stream, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    left = tmp_path / ".model.kdp.1-00000000.partial"
+    left.write_bytes(b"half")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    write(tmp_path / "model.kdp", tiny())
+    assert same(read(tmp_path / "model.kdp"), tiny())
+    assert left.exists()  # nobody knows whether its writer lives
 
 
 def test_write_into_no_folder(tmp_path):

@@ -351,6 +351,13 @@ def test_flipped_bits_of_a_symmetry():
         check_flip(TIED, bit, compare=True)
 
 
+def test_flipped_bits_of_tied_layers():
+    at = [k for k in range(128, len(TIED), 64) if TIED[k] == DENSE]
+    for start in at:
+        for bit in range(8 * start, 8 * start + 8 * 28):
+            check_flip(TIED, bit, compare=True)
+
+
 def test_flipped_bits_of_operations():
     at = [k for k in range(128, len(MAPPED), 64) if MAPPED[k] in (FEATURE, EXACT)]
     for start in at:
