@@ -26,7 +26,17 @@ MOST_CELLS = 5_000_000
 def export_field(
     model: Model, grid: Grid, target: Path, dtype: str, count: Callable[[], None]
 ) -> int:
-    """Write the field to `target`, whole or not at all; how many chunks that were."""
+    """Write the field to `target`, whole or not at all.
+
+    Args:
+        target: its suffix is a key of EXPORTS; an existing file is replaced at the end.
+        dtype: "float32" or "float64", of computing and of the file.
+        count: called after each chunk.
+    Returns:
+        How many chunks that were.
+    Raises:
+        OSError: the folder or the disk refuses; what stood at `target` is then unchanged.
+    """
     with _replacing(target) as part:
         EXPORTS[target.suffix](model, grid, part, dtype, count)
     return len(list(grid.indices()))

@@ -93,7 +93,10 @@ def tried_choices(
     settings: RefitSettings | None = None,
     progress: Progress | None = None,
 ) -> list[Candidate]:
-    """All choices that `mixed_precision` refits; the first has the same bits in all layers."""
+    """All choices that `mixed_precision` refits; the first has the same bits in all layers.
+
+    Arguments as there. Raises ValueError: not one of `error` and `like`, or an unknown precision.
+    """
     if (error is None) == (like is None):
         raise ValueError("`mixed_precision` takes either `error` or `like`.")
     losses, layers = sensitivities(subject, among), len(subject.file.layers)

@@ -78,7 +78,15 @@ def refit(
     settings: RefitSettings | None = None,
     progress: Progress | None = None,
 ) -> Refitted:
-    """The numbers of `coding` on their grids, fitted to `objective`, a sum of squares of theta."""
+    """The numbers of `coding` on their grids, fitted to `objective`, a sum of squares of theta.
+
+    Incremental freezing: the numbers go onto their grids a part at a time, those of the coarsest
+    grids first, and the rest, still free, makes up for what that costs (docs/quantization.md).
+
+    Args:
+        objective: of the free parameters theta (F,), in the order of `coding.values`.
+        progress: called with a text and the objective.
+    """
     settings = settings or RefitSettings()
     tell = progress or (lambda text, value: None)
     at = Refitted(values=coding.values, scales=coding.scales(), objective=np.inf)

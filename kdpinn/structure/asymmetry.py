@@ -114,5 +114,5 @@ def asymmetries(
     functions: Mapping[str, Callable[[Array], Array]],
     spread: Array,
 ) -> tuple[Asymmetry, ...]:
-    """One for each map."""
+    """`asymmetry` of each map, in their order."""
     return tuple(asymmetry(subject, g, functions, spread) for g in maps)
