@@ -31,7 +31,7 @@ class Engine:
     @property
     def parameters(self) -> int: ...
     def call(self, x: object) -> Rows | None:
-        """Outputs of C-contiguous points inside the domain; None asks for the careful way."""
+        """Outputs at an array as the core reads it, inside the domain; None: the careful way."""
 
     def eval(self, x: Rows, out: Rows, threads: int = 1) -> tuple[int, int]:
         """(points outside the domain, first row that is not finite or -1)."""

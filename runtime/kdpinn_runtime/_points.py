@@ -25,8 +25,8 @@ def as_points(x: ArrayLike, inputs: tuple[Variable, ...]) -> Array:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"The model expects points of real numbers, got {array.dtype}.")
     dtype = np.float32 if array.dtype.char == "f" else np.float64
-    # Native byte order and memory order; nothing is copied that fits already.
-    return np.ascontiguousarray(array, dtype)
+    # Native byte order, memory order, whole addresses; nothing is copied that fits already.
+    return np.require(array, dtype, ["C", "A"])
 
 
 def columns_of(

@@ -203,6 +203,7 @@ class Model:
             and array.dtype in (np.float32, np.float64)
             and array.dtype == x.dtype
             and array.flags.c_contiguous
+            and array.flags.aligned
         )
         if not fits:
             alike = " alike for x and out" if call == "bind" else ""
@@ -306,4 +307,6 @@ def _describe(array: object) -> str:
     if not isinstance(array, np.ndarray):
         return type(array).__name__
     order = "contiguous" if array.flags.c_contiguous else "not contiguous"
+    if not array.flags.aligned:
+        order += ", not aligned"
     return f"{array.dtype} {array.shape}, {order}"

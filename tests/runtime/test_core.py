@@ -114,10 +114,21 @@ def test_layouts_of_the_points_do_not_matter(isa):
     want = model(x)
     shifted = np.zeros(x.nbytes + 4, np.uint8)[4:].view(np.float32).reshape(x.shape)
     shifted[:] = x
+    between = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    between[:] = x
     spread = np.zeros((140, 6), np.float32)
     spread[::2, ::2] = x
-    for layout in (np.asfortranarray(x), spread[::2, ::2], shifted, x.astype(">f4"), x[::-1][::-1]):
+    fixed = x.copy()
+    fixed.flags.writeable = False
+    alike = (np.asfortranarray(x), spread[::2, ::2], shifted, between, x[::-1][::-1], fixed)
+    others = (x.astype(">f4"), np.ma.masked_less(x, 0.3), memoryview(x))
+    for layout in (*alike, *others):
         assert np.array_equal(model(layout), want)
+        assert model(layout).dtype == np.float32
+        assert np.array_equal(model(layout[:1]), want[:1])
+    double = load(pack(file), isa=isa)(x.astype(np.float64))
+    for layout in (x.tolist(), x.astype(np.longdouble), x.astype(np.float64).astype(">f8")):
+        assert np.array_equal(model(layout), double)
     assert model(x[:0]).shape == (0, 2)
     assert model.jet(x[:0]).value.shape == (0, 2)
 
@@ -165,6 +176,9 @@ def test_bound_call_follows_its_arrays(isa):
         model.bind(x, out.astype(np.float64))
     with pytest.raises(ValueError, match=r"`x` as a C-contiguous.*not contiguous"):
         model.bind(np.asfortranarray(x), out)
+    between = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    with pytest.raises(ValueError, match=r"`x` as a C-contiguous.*not aligned"):
+        model.bind(between, out)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -249,6 +263,8 @@ def test_bad_arguments_are_named():
     model = load(pack(bare_model()))
     with pytest.raises(ValueError, match=r"\(n, 2\), columns \(x, t\); got \(2,\)"):
         model(np.zeros(2))
+    with pytest.raises(ValueError, match=r"\(n, 2\), columns \(x, t\); got \(\)"):
+        model(None)
     with pytest.raises(ValueError, match=r"real numbers, got complex128"):
         model(np.zeros((1, 2), complex))
     with pytest.raises(ValueError, match="missing: \\['t'\\], unknown: \\['y'\\]"):
