@@ -69,7 +69,7 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(20, 20, 20, 20),
-        students=((10, 10, 10), (20, 20, 20)),
+        students=((12, 8), (10, 10, 10), (20, 20, 20)),
         training=Training(points=4000, iterations=6000, last_iterations=2000, last_points=6000),
         distillation=Distillation(points=4000, iterations=10_000, tune_iterations=500),
     ),

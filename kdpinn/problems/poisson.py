@@ -60,7 +60,7 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(40, 20, 20),
-        students=((10, 10, 10), (20, 20, 20)),
+        students=((8, 8, 8), (10, 10, 10), (20, 20, 20)),
         training=Training(points=3000, iterations=9000, last_iterations=3000, last_points=6000),
         distillation=Distillation(points=4000, iterations=10_000, tune_iterations=1000),
     ),
