@@ -22,7 +22,8 @@ enum { /* number types of tensors */
     KD_TYPE_F32 = 1, KD_TYPE_F64, KD_TYPE_F16, KD_TYPE_I8, KD_TYPE_I16, KD_TYPE_I12, KD_TYPE_I6, KD_TYPE_I4, KD_TYPES
 };
 enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64,
-       KD_MAX_EQUATIONS = 16, KD_MAX_FEATURES = 128, KD_MAX_OPERATIONS = 256, KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
+       KD_MAX_EQUATIONS = 16, KD_MAX_FEATURES = 128, KD_MAX_OPERATIONS = 256, KD_MAX_WIDTH = 4096,
+       KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
 
 /* Little-endian reads from any address, on any machine. */
 static inline uint32_t kd_u32(const uint8_t *p) {
@@ -58,6 +59,28 @@ static inline const uint8_t *kd_record(const kd_model *model, int kind, uint32_t
     return model->records[kind] + (size_t)KD_RECORD_SIZE * index;
 }
 
+/* The sections of a file whose frame is in order; sizes without padding. */
+typedef struct {
+    const uint8_t *program, *card, *tensors, *baseline;
+    size_t program_size, card_size, tensors_size, baseline_size;
+} kd_sections;
+
+/* The checks of kd_load, in its order; each relies on those before it. */
+kd_status kd_check_records(kd_model *model, const kd_sections *sections); /* finds and counts them, too */
+kd_status kd_check_tensors(const kd_model *model, const kd_sections *sections);
+kd_status kd_check_symmetry(const kd_model *model);
+kd_status kd_check_layers(const kd_model *model);
+kd_status kd_check_maps(const kd_model *model);
+kd_status kd_check_physics(const kd_model *model);
+
+static inline int kd_all_zero(const uint8_t *from, const uint8_t *to) {
+    for (; from < to; ++from)
+        if (*from) return 0;
+    return 1;
+}
+/* Where something can begin after `size` bytes: sections and tensors do at multiples of 64. */
+static inline size_t kd_aligned(uint64_t size) { return (size_t)((size + 63) / 64 * 64); }
+
 /* SHA-256 of bytes [0, 64) and [96, size). */
 void kd_file_digest(const uint8_t *bytes, size_t size, uint8_t digest[32]);
 
@@ -79,7 +102,6 @@ typedef struct {
     uint8_t block[KD_MAX_ORDER][KD_MAX_ORDER];
 } kd_symmetry;
 kd_symmetry kd_read_symmetry(const kd_model *model);
-kd_status kd_check_symmetry(const kd_model *model);
 
 /* Weights of a layer in plan memory, twice: for tiles of points, blocks of neurons, each block
  * [n_in][neurons of the block]; for single points, [n_in][n_out], with n_out padded to whole
@@ -139,6 +161,9 @@ float kd_f16(const uint8_t *p);
 float kd_scale(const kd_tensor *t, size_t row);
 int32_t kd_code(const kd_tensor *t, size_t k);
 double kd_element(const kd_tensor *t, size_t k);
+kd_tensor kd_get_tensor(const kd_model *model, uint32_t index);
+/* Index of the first tensor of `section` at or after `from`, or the number of tensors. */
+uint32_t kd_next_tensor(const kd_model *model, uint32_t from, uint32_t section);
 
 /* The weights of layer `l` as stored: row-major (n_out, sets n_in) and (n_out). Of tied layers these
  * are the free ones: n_in and n_out then count the neurons of one copy. */

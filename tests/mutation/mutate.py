@@ -32,47 +32,47 @@ MUTATIONS = {
         "if (digest[i] != bytes[64 + i]) continue;",
     ),
     "tensor may end past its section": (
-        "model.c",
+        "tensors.c",
         "bytes > room - start) return KD_TENSOR",
         "bytes > room) return KD_TENSOR",
     ),
     "more terms than are left": (
-        "model.c",
+        "physics.c",
         "terms > m->count[KD_REC_TERM] - t)",
         "terms > m->count[KD_REC_TERM])",
     ),
     "weights may be infinite": (
-        "model.c",
+        "tensors.c",
         "if (!kd_finite(kd_element(t, k))) return KD_VALUE;",
         "if (!kd_finite(kd_element(t, 0))) return KD_VALUE;",
     ),
     "scale may be subnormal": (
-        "model.c",
+        "tensors.c",
         "if (!(scale >= normal)",
         "if (!(scale > 0)",
     ),
     "scale may overflow": (
-        "model.c",
+        "tensors.c",
         "!kd_finite((double)(scale * (float)most))) return KD_VALUE;",
         "!kd_finite((double)scale)) return KD_VALUE;",
     ),
     "grid not symmetric": (
-        "model.c",
+        "tensors.c",
         "if (kd_code(t, k) < -most) return KD_VALUE;",
         "if (kd_code(t, k) < -most - 1) return KD_VALUE;",
     ),
     "filling of the last code not looked at": (
-        "model.c",
+        "tensors.c",
         "if (rest != 0 && last >> rest != 0) return KD_PADDING;",
         "if (rest != 0 && last >> rest > 255) return KD_PADDING;",
     ),
     "narrow weights beside double biases": (
-        "model.c",
+        "network.c",
         "(type == KD_TYPE_F32 && weight->type > KD_TYPE_F64)",
         "(weight->type > KD_TYPE_F64)",
     ),
     "narrow biases": (
-        "model.c",
+        "network.c",
         "if (bias->type > KD_TYPE_F64 || bias->type != type) return 0;",
         "if (bias->type != type) return 0;",
     ),
@@ -117,7 +117,7 @@ MUTATIONS = {
         "if (size < 0x0200) {",
     ),
     "factor of the next output": (
-        "model.c",
+        "physics.c",
         "case KD_FACTOR_VALUE: return a < m->count",
         "case KD_FACTOR_VALUE: return a <= m->count",
     ),
@@ -228,7 +228,7 @@ MUTATIONS = {
         "return a;",
     ),
     "output that changes its sign with a bias": (
-        "model.c",
+        "network.c",
         "if (s->character[j] != 0 && kd_element(bias, j) != 0) return 0;",
         "if (s->character[j] != 0 && kd_element(bias, 0) != kd_element(bias, j)) return 0;",
     ),
@@ -258,7 +258,7 @@ MUTATIONS = {
         "to[c] = v_mul(v_sub(from[c], shift), scale);",
     ),
     "map: operation of itself": (
-        "model.c",
+        "network.c",
         "case KD_OPERATION_MULTIPLY: return a < index && b < index;",
         "case KD_OPERATION_MULTIPLY: return a < index && b <= index;",
     ),

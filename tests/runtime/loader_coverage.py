@@ -1,8 +1,8 @@
 """Which branches of the C loader the refusal tests take: `make coverage` prints what is missing.
 
-The loader is model.c, symmetry.c, tensors.c and sha256.c. It runs on the malformed files of
-test_format_refusals.py, on the cases of loader_cases.py and on the fuzzers' corpus; gcc's
-gcov counts.
+The loader, the files below in their order, runs on the malformed files of
+test_format_refusals.py, on the cases of loader_cases.py and on the fuzzers' corpus; gcc's gcov
+counts.
 """
 # ruff: noqa: T201
 
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LOADER = ("model.c", "symmetry.c", "tensors.c", "sha256.c")
+LOADER = ("model.c", "sha256.c", "records.c", "tensors.c", "symmetry.c", "network.c", "physics.c")
 
 
 def files():
