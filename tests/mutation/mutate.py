@@ -173,8 +173,8 @@ MUTATIONS = {
     ),
     "residual reads a first derivative": (
         "evaluate.c",
-        "channel = 1 + at->inputs + b",
-        "channel = at->inputs + b",
+        "jets.at += (1 + p->inputs + b) * channel;",
+        "jets.at += (p->inputs + b) * channel;",
     ),
     "sign of the reduction of exp": (
         "functions.inc",
@@ -244,8 +244,8 @@ MUTATIONS = {
     ),
     "map: derivative by the next coordinate": (
         "coordinates.inc",
-        "fill(out + (1 + o->a) * vectors, out + (2 + o->a) * vectors, 1);",
-        "fill(out + vectors, out + 2 * vectors, 1);",
+        "vec *const own = out + channels->channel[o->a] * vectors;",
+        "vec *const own = out + vectors;",
     ),
     "map: condition without the slope of its factor": (
         "coordinates.inc",
