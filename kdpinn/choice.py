@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kdpinn.field import Field
-from kdpinn.fine_tuning import distance_from
+from kdpinn.harm import distance_from
 from kdpinn.problems import Problem
 from kdpinn.teachers.table import Table
 

@@ -7,65 +7,26 @@ Stage 3 fine-tunes on the equation and is kept only if it does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from kdpinn.field import Field
-from kdpinn.fine_tuning import Judged, error_against, judge_of_harm, tune
-from kdpinn.losses import LeastSquares
-from kdpinn.matching import matching_points, matching_terms, value_term
-from kdpinn.optimizers import SSBroyden
+from kdpinn.fine_tuning import Distilled, fine_tuned
+from kdpinn.gradual_pruning import can_become, in_rounds
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe, Training
-from kdpinn.stages import Stage
-from kdpinn.teacher import (
-    HELD_OUT_SEED,
-    new_field,
-    settings_for,
-    train_on_equation,
-)
+from kdpinn.starts import best_of, match, new_student, started, values_alone
+from kdpinn.structure.projection import by_mean, projected
+from kdpinn.teacher import new_field, settings_for, train_on_equation
 from kdpinn.teachers.protocol import Teacher
 from kdpinn.team import ALONE, Team
-from kdpinn.train import Judge, Settings, Trained, train
+from kdpinn.train import Trained
 
 # A student starts from other random numbers than the teacher of the same seed.
 STUDENT_SEED = 700_001
 START_SEED = 1009
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distilled:
-    """Outcome of a distillation.
-
-    Attributes:
-        field: the student: the tuned one if that was kept, else the matched one.
-        matched, tuned: outcomes of stages 2 and 3; `tuned` is None if there was no stage 3.
-        before, after: what decided, before and after stage 3.
-        kept: whether stage 3 was kept.
-        decision: the same in one sentence.
-    """
-
-    field: Field
-    matched: Trained
-    tuned: Trained | None
-    before: Judged
-    after: Judged | None
-    kept: bool
-    decision: str
-
-    @property
-    def iterations(self) -> int:
-        """Over both stages."""
-        return self.matched.iterations + (self.tuned.iterations if self.tuned else 0)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of both stages, in s."""
-        return self.matched.seconds + (self.tuned.seconds if self.tuned else 0.0)
 
 
 def distill(
@@ -97,29 +58,22 @@ def distill(
     if isinstance(teacher, Field):
         problem = problem.with_found(teacher.found)
 
+    taught, group = projected(problem, recipe, teacher, seed)
+    budget = recipe.distillation
+    ways = [recipe] * budget.starts + [values_alone(recipe)] * budget.value_starts
+    pruned = budget.pruned_start and can_become(teacher, problem, hidden)
+
     def start(k: int) -> Trained:
-        student = new_student(problem, recipe, teacher, hidden, seed + START_SEED * k)
-        return match(problem, recipe, teacher, student, started(settings, k))
+        way, at = ways[k], started(settings, k)
+        student = new_student(problem, recipe, taught, hidden, seed + START_SEED * k)
+        if pruned and isinstance(teacher, Field) and k in (0, budget.starts):
+            size = student.network.parameters
+            return in_rounds(problem, way, teacher, taught, size, at, hidden)
+        return match(problem, way, taught, student, at)
 
-    matched = best_of(recipe.distillation.starts, start)
-    return fine_tuned(problem, recipe, teacher, matched, settings)
-
-
-def fine_tuned(
-    problem: Problem, recipe: Recipe, teacher: Teacher, matched: Trained, settings: Settings
-) -> Distilled:
-    """Stage 3 for a student that was matched under `settings`, and the files of the outcome."""
-    judge = judge_of_harm(problem, recipe, teacher, settings.seed)
-    before = judge(matched.field)
-    if problem.residual is None or not recipe.distillation.tune_iterations:
-        distilled = _untuned(matched, before, problem)
-    else:
-        tuning = renamed(settings, f"{settings.title}-tuned")
-        tuned = tune(problem, recipe, teacher, matched.field, tuning)
-        distilled = _decide(matched, tuned, before, judge(tuned.field))
-    if settings.checkpoint is not None:
-        distilled.field.save(settings.checkpoint.with_suffix(".safetensors"))
-    return distilled
+    matched = best_of(len(ways), start)
+    distilled = fine_tuned(problem, recipe, taught, matched, settings)
+    return replace(distilled, decision=distilled.decision + by_mean(problem, group))
 
 
 def scratch(
@@ -146,7 +100,8 @@ def scratch(
         field = new_field(problem, hidden, recipe.activation, seed + START_SEED * k, recipe.fourier)
         return train_on_equation(problem, field, scratch_training(recipe), started(settings, k))
 
-    return best_of(recipe.distillation.starts, start)
+    budget = recipe.distillation
+    return best_of(budget.starts + budget.value_starts, start)
 
 
 def scratch_training(recipe: Recipe) -> Training:
@@ -165,98 +120,4 @@ def scratch_training(recipe: Recipe) -> Training:
         last_points=budget.points,
         check_every=budget.check_every,
         seconds=2 * budget.seconds,
-    )
-
-
-def new_student(
-    problem: Problem, recipe: Recipe, teacher: Teacher, hidden: tuple[int, ...], seed: int
-) -> Field:
-    """An untrained student, its outputs in units of the teacher's values.
-
-    Of a field of this very problem it takes over activation and normalization. Exact conditions
-    leave the outputs as they are: the network is only a part of the field there.
-    """
-    if isinstance(teacher, Field) and teacher.problem == problem.name:
-        return teacher.like(hidden, torch.Generator().manual_seed(seed))
-    field = new_field(problem, hidden, recipe.activation, seed, recipe.fourier)
-    if field.exact is not None:
-        return field
-    at = matching_points(problem.domain, teacher, recipe.distillation.points, seed)
-    values = torch.from_numpy(teacher.values(at.points.numpy()))
-    deviation = values.std(0)
-    scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
-    return replace(field, output_shift=values.mean(0), output_scale=scale)
-
-
-def match(
-    problem: Problem, recipe: Recipe, teacher: Teacher, student: Field, settings: Settings
-) -> Trained:
-    """Stage 2: fit the student to the teacher on fixed, importance-weighted points."""
-    budget = recipe.distillation
-    at = matching_points(problem.domain, teacher, budget.points, settings.seed)
-    objective = LeastSquares(student, matching_terms(problem, teacher, at, budget))
-    seed = settings.seed + HELD_OUT_SEED
-    aside = matching_points(problem.domain, teacher, budget.points, seed, held_out=True)
-    judge = Judge(
-        held_out=LeastSquares(student, [value_term(teacher, aside, budget.sigma)]),
-        error=error_against(problem, teacher),
-    )
-    stage = Stage(
-        name="match",
-        optimizer=SSBroyden(),
-        iterations=budget.iterations,
-        points=budget.points,
-        until=budget.seconds,
-    )
-    return train(student, [stage], lambda field, stage, draw: objective, judge, settings)
-
-
-def _untuned(matched: Trained, before: Judged, problem: Problem) -> Distilled:
-    why = "the problem has no equation" if problem.residual is None else "none was asked for"
-    return Distilled(
-        field=matched.field,
-        matched=matched,
-        tuned=None,
-        before=before,
-        after=None,
-        kept=False,
-        decision=f"No fine-tuning: {why}.",
-    )
-
-
-def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> Distilled:
-    """Keep the fine-tuned student only if neither its residual nor its distance rose."""
-    kept = after.no_worse_than(before)
-    return Distilled(
-        field=tuned.field if kept else matched.field,
-        matched=matched,
-        tuned=tuned,
-        before=before,
-        after=after,
-        kept=kept,
-        decision=f"Fine-tuning on the physics was {'kept' if kept else 'dropped'}: "
-        f"{before.describe(after)}.",
-    )
-
-
-def best_of(starts: int, train_one: Callable[[int], Trained]) -> Trained:
-    """The training with the least held-out value, its seconds those of all together."""
-    tried = [train_one(k) for k in range(starts)]
-    best = min(tried, key=lambda trained: trained.held_out)
-    return replace(best, seconds=sum(trained.seconds for trained in tried))
-
-
-def started(settings: Settings, k: int) -> Settings:
-    """The settings of the k-th start; those of the first keep their names."""
-    return renamed(settings, f"{settings.title}-start{k + 1}") if k else settings
-
-
-def renamed(settings: Settings, title: str) -> Settings:
-    """The same settings with files of another name."""
-    checkpoint, log = settings.checkpoint, settings.log
-    return replace(
-        settings,
-        title=title,
-        checkpoint=checkpoint and checkpoint.with_name(f"{title}.checkpoint"),
-        log=log and log.with_name(f"{title}.jsonl"),
     )

@@ -1,57 +1,72 @@
-"""Stage 3 of a distillation: the student learns from the physics, and is judged for harm."""
+"""Stage 3 of a distillation: the student learns from the physics; kept if it does no harm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import numpy as np
-import torch
 
 from kdpinn.drawing import CONDITION_SEED, DRAW_SEED
 from kdpinn.field import Field
+from kdpinn.harm import Judged, error_against, judge_of_harm
 from kdpinn.held_out import held_out
 from kdpinn.losses import LeastSquares, Term
-from kdpinn.matching import matching_points, on_slices, value_term
+from kdpinn.matching import matching_points, value_term
 from kdpinn.optimizers import SSBroyden
 from kdpinn.physics import adaptive_points, condition_terms, equation_term
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe
 from kdpinn.stages import Stage
-from kdpinn.teacher import HELD_OUT_SEED, error_against_reference
-from kdpinn.teachers.protocol import Scattered, Sliced, Teacher
+from kdpinn.starts import renamed
+from kdpinn.teacher import HELD_OUT_SEED
+from kdpinn.teachers.protocol import Teacher
 from kdpinn.train import Judge, Settings, Trained, train
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A student before or after the fine-tuning.
+class Distilled:
+    """Outcome of a distillation.
 
     Attributes:
-        residual: judgment by equation and conditions on held-out points; None if the problem has
-            no equation.
-        distance: relative L2 distance from the teacher.
-        error: relative L2 error against the reference, or against the teacher without one; it is
-            told, but decides nothing.
+        field: the student: the tuned one if that was kept, else the matched one.
+        matched, tuned: outcomes of stages 2 and 3; `tuned` is None if there was no stage 3.
+        before, after: what decided, before and after stage 3.
+        kept: whether stage 3 was kept.
+        decision: the same in one sentence.
     """
 
-    residual: float | None
-    distance: float
-    error: float
+    field: Field
+    matched: Trained
+    tuned: Trained | None
+    before: Judged
+    after: Judged | None
+    kept: bool
+    decision: str
 
-    def no_worse_than(self, other: Judged) -> bool:
-        """Whether neither residual nor distance is larger than the other's."""
-        pairs = [(self.distance, other.distance)]
-        if self.residual is not None and other.residual is not None:
-            pairs.append((self.residual, other.residual))
-        return all(mine <= theirs for mine, theirs in pairs)
+    @property
+    def iterations(self) -> int:
+        """Over both stages."""
+        return self.matched.iterations + (self.tuned.iterations if self.tuned else 0)
 
-    def describe(self, after: Judged) -> str:
-        """'distance from the teacher 1.8e-04 -> 1.7e-04, held-out residual 1.0e-03 -> 8.0e-04'."""
-        distance = f"distance from the teacher {self.distance:.2e} -> {after.distance:.2e}"
-        if self.residual is None or after.residual is None:
-            return distance
-        return f"{distance}, held-out residual {self.residual:.2e} -> {after.residual:.2e}"
+    @property
+    def seconds(self) -> float:
+        """Wall time of both stages, in s."""
+        return self.matched.seconds + (self.tuned.seconds if self.tuned else 0.0)
+
+
+def fine_tuned(
+    problem: Problem, recipe: Recipe, teacher: Teacher, matched: Trained, settings: Settings
+) -> Distilled:
+    """Stage 3 for a student that was matched under `settings`, and the files of the outcome."""
+    judge = judge_of_harm(problem, recipe, teacher, settings.seed)
+    before = judge(matched.field)
+    if problem.residual is None or not recipe.distillation.tune_iterations:
+        distilled = _untuned(matched, before, problem)
+    else:
+        tuning = renamed(settings, f"{settings.title}-tuned")
+        tuned = tune(problem, recipe, teacher, matched.field, tuning)
+        distilled = _decide(matched, tuned, before, judge(tuned.field))
+    if settings.checkpoint is not None:
+        distilled.field.save(settings.checkpoint.with_suffix(".safetensors"))
+    return distilled
 
 
 def tune(
@@ -83,25 +98,32 @@ def tune(
     return train(student, [stage], lambda field, stage, draw: objective, judge, settings)
 
 
-def error_against(problem: Problem, teacher: Teacher) -> Callable[[Field], float]:
-    """Relative L2 error on the evaluation grid: against the reference, or else the teacher."""
-    known = error_against_reference(problem)
-    return distance_from(problem, teacher) if known is None else known
+def _untuned(matched: Trained, before: Judged, problem: Problem) -> Distilled:
+    why = "the problem has no equation" if problem.residual is None else "none was asked for"
+    return Distilled(
+        field=matched.field,
+        matched=matched,
+        tuned=None,
+        before=before,
+        after=None,
+        kept=False,
+        decision=f"No fine-tuning: {why}.",
+    )
 
 
-def distance_from(problem: Problem, teacher: Teacher) -> Callable[[Field], float]:
-    """Relative L2 distance from the teacher on the evaluation grid.
-
-    A teacher that knows its fields at some points only judges there.
-    """
-    points = problem.evaluation_points()
-    if isinstance(teacher, Scattered):
-        points = teacher.part(held_out=True)[0]
-    elif isinstance(teacher, Sliced):
-        points = on_slices(problem.domain, torch.tensor(points), teacher.slices).numpy()
-    values = teacher.values(points)
-    norm = float(np.linalg.norm(values))
-    return lambda field: float(np.linalg.norm(field.values(points) - values)) / (norm or 1.0)
+def _decide(matched: Trained, tuned: Trained, before: Judged, after: Judged) -> Distilled:
+    """Keep the fine-tuned student only if neither its residual nor its distance rose."""
+    kept = after.no_worse_than(before)
+    return Distilled(
+        field=tuned.field if kept else matched.field,
+        matched=matched,
+        tuned=tuned,
+        before=before,
+        after=after,
+        kept=kept,
+        decision=f"Fine-tuning on the physics was {'kept' if kept else 'dropped'}: "
+        f"{before.describe(after)}.",
+    )
 
 
 def _balanced(student: Field, physics: list[Term], teacher: Term, share: float) -> list[Term]:
@@ -113,19 +135,3 @@ def _balanced(student: Field, physics: list[Term], teacher: Term, share: float) 
         return [replace(term, weight=term.weight * factor) for term in terms]
 
     return scaled(physics, 1.0) + (scaled([teacher], share) if share else [])
-
-
-def judge_of_harm(
-    problem: Problem, recipe: Recipe, teacher: Teacher, seed: int
-) -> Callable[[Field], Judged]:
-    """Judges students by held-out residual and distance from the teacher."""
-    error, distance = error_against(problem, teacher), distance_from(problem, teacher)
-
-    def judge(field: Field) -> Judged:
-        if problem.residual is None:
-            return Judged(residual=None, distance=distance(field), error=error(field))
-        judgment = held_out(problem, field, recipe.training, seed + HELD_OUT_SEED)
-        residual = judgment.value(field.theta)
-        return Judged(residual=residual, distance=distance(field), error=error(field))
-
-    return judge

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kdpinn.distill import Distilled, fine_tuned, match, renamed
 from kdpinn.field import Field
+from kdpinn.fine_tuning import Distilled, fine_tuned
 from kdpinn.matching import matching_points
 from kdpinn.outcome import joined
 from kdpinn.problems.problem import Problem
 from kdpinn.pruning import pruned_to
 from kdpinn.recipe import Pruning, Recipe
+from kdpinn.starts import match, renamed
+from kdpinn.structure.projection import by_mean, projected
 from kdpinn.teacher import settings_for
+from kdpinn.teachers.protocol import Teacher
 from kdpinn.train import Settings, Trained
 
 # The pruned student's points are not those of the other students.
@@ -56,8 +59,10 @@ def prune(
     title = f"pruned-{parameters}"
     settings = settings_for(title, recipe, out_dir, seed, resume=resume, console=console)
     settings = replace(settings, check_every=recipe.distillation.check_every)
-    matched = _in_rounds(problem, recipe, teacher, parameters, settings)
-    return fine_tuned(problem, recipe, teacher, matched, settings)
+    taught, group = projected(problem, recipe, teacher, seed)
+    matched = in_rounds(problem, recipe, teacher, taught, parameters, settings)
+    distilled = fine_tuned(problem, recipe, taught, matched, settings)
+    return replace(distilled, decision=distilled.decision + by_mean(problem, group))
 
 
 def rounds(pruning: Pruning, first: int, last: int) -> tuple[int, ...]:
@@ -70,25 +75,46 @@ def rounds(pruning: Pruning, first: int, last: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _in_rounds(
-    problem: Problem, recipe: Recipe, teacher: Field, parameters: int, settings: Settings
+def can_become(teacher: Teacher, problem: Problem, hidden: tuple[int, ...]) -> bool:
+    """Whether removing neurons makes a student of these widths of the teacher."""
+    if not isinstance(teacher, Field) or teacher.problem != problem.name:
+        return False
+    widths = teacher.network.sizes[1:-1]
+    if teacher.network.symmetry is not None or len(hidden) != len(widths) or hidden == widths:
+        return False
+    return all(mine <= theirs for mine, theirs in zip(hidden, widths, strict=True))
+
+
+def in_rounds(
+    problem: Problem,
+    recipe: Recipe,
+    teacher: Field,
+    taught: Teacher,
+    parameters: int,
+    settings: Settings,
+    least: tuple[int, ...] = (),
 ) -> Trained:
-    """All rounds as one training."""
+    """Remove neurons and refit, all rounds as one training.
+
+    Args:
+        teacher: whose neurons are removed; taught: what is matched.
+        least: neurons that each hidden layer keeps; one each if empty.
+    """
     pruning = recipe.pruning or Pruning()
     budget = recipe.distillation
     sizes = rounds(pruning, teacher.network.parameters, parameters)
     between = int(budget.iterations * pruning.between) // max(len(sizes), 1)
     last = budget.iterations - between * max(len(sizes) - 1, 0)
-    at = matching_points(problem.domain, teacher, budget.points, settings.seed)
+    at = matching_points(problem.domain, taught, budget.points, settings.seed)
     # Removed and refitted within the teacher's function: exact conditions and features stay.
     student = replace(teacher, theta=teacher.weights, unknown=(), start=teacher.start[:0])
     done: list[Trained] = []
     for number, size in enumerate(sizes or (parameters,), 1):
-        student = pruned_to(student, size, at.points, at.importance)
+        student = pruned_to(student, size, at.points, at.importance, least)
         ends = number >= len(sizes)
         short = replace(recipe, distillation=replace(budget, iterations=last if ends else between))
         name = settings.title if ends else f"{settings.title}-round{number}"
-        done.append(match(problem, short, teacher, student, renamed(settings, name)))
+        done.append(match(problem, short, taught, student, renamed(settings, name)))
         student = done[-1].field
     return _as_one(done)
 

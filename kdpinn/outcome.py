@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kdpinn.distill import Distilled
 from kdpinn.field import Field
+from kdpinn.fine_tuning import Distilled
 from kdpinn.metrics import History
 from kdpinn.stored import write_history
 from kdpinn.train import Trained

@@ -33,33 +33,39 @@ Layers = list[tuple[Tensor, Tensor]]
 
 
 def pruned_to(
-    field: Field, parameters: int, points: Tensor, importance: Tensor | None = None
+    field: Field,
+    parameters: int,
+    points: Tensor,
+    importance: Tensor | None = None,
+    least: tuple[int, ...] = (),
 ) -> Field:
     """The field without its least important neurons, refitted by linear algebra only.
 
-    The neuron of the least importance per parameter that leaves with it goes, again and again. A
-    layer keeps at least one neuron, and the network all its layers.
+    The neuron of the least importance per parameter that leaves with it goes, again and again. The
+    network keeps all its layers.
 
     Args:
         parameters: of the network, at most.
         points: (N, d), physical; N well above the layers' widths.
         importance: (N,), weights of the points; None for equal ones.
+        least: neurons that each hidden layer keeps; one each if empty.
     Raises:
-        ValueError: even with one neuron per layer the network has more parameters.
+        ValueError: even with the least widths the network has more parameters.
     """
     network = field.network
-    least = MLP((network.sizes[0], *(1 for _ in network.sizes[1:-1]), network.sizes[-1]))
-    if least.parameters > parameters:
+    least = least or (1,) * (len(network.sizes) - 2)
+    smallest = MLP((network.sizes[0], *least, network.sizes[-1])).parameters
+    if smallest > parameters:
         raise ValueError(
-            f"A network {network.sizes} keeps its layers when it is pruned, and has "
-            f"{least.parameters} parameters at least; {parameters} were asked for."
+            f"A network {network.sizes} that keeps hidden layers of {least} neurons when it is "
+            f"pruned has {smallest} parameters at least; {parameters} were asked for."
         )
     weight = torch.ones(len(points), dtype=points.dtype) if importance is None else importance
     inputs = field.frame(points, JetSpec(points.shape[1], 0)).inputs
     x = inputs if inputs.dim() == 2 else inputs[0]
     layers = [(w.detach().clone(), b.detach().clone()) for w, b in network.unpack(field.weights)]
     while _parameters(layers) > parameters:
-        layers = _without_least(layers, network.activation, x, weight)
+        layers = _without_least(layers, network.activation, x, weight, least)
     sizes = (x.shape[1], *(len(bias) for _, bias in layers))
     theta = torch.cat([part.reshape(-1) for layer in layers for part in layer])
     unknown = field.theta[network.parameters :]
@@ -75,18 +81,20 @@ def importances(field: Field, points: Tensor) -> list[Tensor]:
     return [found for found, _ in _ranked(layers, field.network.activation, x, weight)]
 
 
-def _without_least(layers: Layers, activation: str, x: Tensor, weight: Tensor) -> Layers:
+def _without_least(
+    layers: Layers, activation: str, x: Tensor, weight: Tensor, least: tuple[int, ...]
+) -> Layers:
     """The layers without one neuron, its part taken over by its neighbors."""
     best: tuple[float, int, int, Tensor] | None = None
     for k, (importance, combinations) in enumerate(_ranked(layers, activation, x, weight)):
-        if len(importance) == 1:
+        if len(importance) <= least[k]:
             continue
         j = int(importance.argmin())
         freed = layers[k][0].shape[1] + 1 + len(layers[k + 1][1])
         score = float(importance[j]) / freed
         if best is None or score < best[0]:
             best = score, k, j, combinations[:, j]
-    assert best is not None  # a network of one neuron per layer is never asked to shrink
+    assert best is not None  # a network of the least widths is never asked to shrink
     _, k, j, combination = best
     (w, b), (after, bias) = layers[k], layers[k + 1]
     stay = torch.arange(len(b)) != j

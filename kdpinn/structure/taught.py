@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from kdpinn.distill import STUDENT_SEED, match, new_student, renamed
+from kdpinn.distill import STUDENT_SEED
 from kdpinn.field import Field
 from kdpinn.matching import matching_points
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe
 from kdpinn.sampling import interior
+from kdpinn.starts import match, new_student, renamed
 from kdpinn.structure.gate import ALLOWANCE, verdict
 from kdpinn.structure.group import Group
 from kdpinn.structure.rebuild import SYMMETRY_POINTS, fitted_widths

@@ -8,8 +8,9 @@ import torch
 
 from kdpinn.distill import STUDENT_SEED, distill, scratch, scratch_training
 from kdpinn.field import Field
-from kdpinn.fine_tuning import judge_of_harm
 from kdpinn.geometry import Box
+from kdpinn.gradual_pruning import can_become
+from kdpinn.harm import judge_of_harm
 from kdpinn.physics import condition_terms, equation_term, residual_magnitude
 from kdpinn.problems.condition import dirichlet
 from kdpinn.problems.problem import Problem
@@ -144,7 +145,8 @@ def test_reference_decides_nothing(teacher):
 
 
 def test_without_reference_the_error_is_against_the_teacher(teacher):
-    student = distill(heat(reference=None), RECIPE, teacher.field, (5,), seed=0)
+    recipe = replace(RECIPE, distillation=replace(RECIPE.distillation, symmetric=False))
+    student = distill(heat(reference=None), recipe, teacher.field, (5,), seed=0)
     x = heat().evaluation_points()
     u = teacher.field.values(x)
     expected = np.linalg.norm(student.matched.field.values(x) - u) / np.linalg.norm(u)
@@ -188,6 +190,43 @@ def test_the_best_of_several_starts_counts(teacher, tmp_path):
     # The first start is the only one of a single start; on the same points none is better.
     assert three.matched.held_out <= one.matched.held_out
     assert three.seconds > three.matched.history.seconds[-1]
+
+
+def test_starts_that_match_values_alone_are_further_starts(teacher, tmp_path):
+    budget = replace(RECIPE.distillation, iterations=60, tune_iterations=0, value_starts=1)
+    recipe = replace(RECIPE, distillation=budget)
+    student = distill(heat(), recipe, teacher.field, (5,), tmp_path)
+    terms, best = [], []
+    for name in ("student-5", "student-5-start2"):
+        rows = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        terms.append(set(rows[-1]["terms"]))
+        best.append(min(row["held_out"] for row in rows))
+    assert terms == [{"values", "first derivatives", "residual"}, {"values"}]
+    assert student.matched.held_out == min(best)
+
+
+def test_the_first_start_may_be_the_pruned_teacher(teacher, tmp_path):
+    budget = replace(RECIPE.distillation, pruned_start=True, starts=2, iterations=300)
+    recipe = replace(RECIPE, distillation=budget)
+    student = distill(heat(), recipe, teacher.field, (5, 6), tmp_path)
+    assert student.field.network.sizes == (2, 5, 6, 1)
+    assert student.matched.iterations <= budget.iterations
+    logs = {path.stem for path in tmp_path.glob("*.jsonl")}
+    assert {"student-5-6", "student-5-6-round1", "student-5-6-start2"} <= logs
+    assert "student-5-6-start2-round1" not in logs
+
+
+@pytest.mark.parametrize("hidden", [(5,), (9, 5), (8, 8)])
+def test_only_a_narrower_student_of_its_depth_can_be_made_of_the_teacher(teacher, hidden):
+    assert not can_become(teacher.field, heat(), hidden)
+    assert can_become(teacher.field, heat(), (8, 5))
+
+
+def test_the_scratch_student_has_as_many_starts(tmp_path):
+    budget = replace(RECIPE.distillation, starts=2, value_starts=1, iterations=20)
+    scratch(heat(), replace(RECIPE, distillation=budget), (3,), tmp_path)
+    logs = sorted(path.stem for path in tmp_path.glob("*.jsonl"))
+    assert logs == ["scratch-3", "scratch-3-start2", "scratch-3-start3"]
 
 
 def test_a_student_of_an_inverse_problem_takes_what_its_teacher_found():

@@ -15,10 +15,11 @@ from typer.testing import CliRunner, Result
 import kdpinn_runtime
 from kdpinn import course, plan
 from kdpinn.cli import app
-from kdpinn.distill import distill, new_student
+from kdpinn.distill import distill
 from kdpinn.geometry import Box
 from kdpinn.recipe import Distillation, Recipe
 from kdpinn.sampling import interior
+from kdpinn.starts import new_student
 from kdpinn.teachers.lesson import lesson_of
 from kdpinn.teachers.request import Request
 from kdpinn.train import Interrupted

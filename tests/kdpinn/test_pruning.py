@@ -112,3 +112,12 @@ def test_less_important_points_count_less():
         return float(((found(POINTS) - field(POINTS))[:, 0] * early).norm())
 
     assert missed(some_points) < missed(all_points)
+
+
+def test_pruning_ends_at_the_least_widths_that_are_asked_for():
+    field = make_field((6, 5, 7))
+    wanted = make_field((3, 5, 4)).network
+    found = pruned_to(field, wanted.parameters, POINTS, least=(3, 5, 4))
+    assert found.network.sizes == wanted.sizes
+    with pytest.raises(ValueError, match=r"hidden layers of \(3, 5, 4\) .* 58 .*; 57 were"):
+        pruned_to(field, wanted.parameters - 1, POINTS, least=(3, 5, 4))
