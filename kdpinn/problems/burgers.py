@@ -79,11 +79,24 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(20, 20, 20, 20),
-        students=((6, 6, 6), (8, 8, 8), (10, 10, 10), (14, 14, 14), (20, 20, 20)),
+        students=(
+            (5, 5, 5, 4),
+            (7, 6, 7, 6),
+            (7, 8, 9, 8),
+            (11, 12, 11, 11),
+            (15, 17, 17, 15),
+        ),
         training=Training(
             points=4000, iterations=9000, last_iterations=3000, last_points=8000, check_every=100
         ),
-        distillation=Distillation(points=4000, iterations=12_000, starts=2, tune_iterations=1000),
+        distillation=Distillation(
+            points=4000,
+            iterations=12_000,
+            starts=1,
+            value_starts=1,
+            pruned_start=True,
+            tune_iterations=1000,
+        ),
     ),
 }
 
