@@ -17,7 +17,7 @@ from kdpinn.fine_tuning import Distilled, fine_tuned
 from kdpinn.gradual_pruning import can_become, in_rounds
 from kdpinn.problems.problem import Problem
 from kdpinn.recipe import Recipe, Training
-from kdpinn.starts import best_of, match, new_student, started, values_alone
+from kdpinn.starts import best_of, match, new_student, started
 from kdpinn.structure.projection import by_mean, projected
 from kdpinn.teacher import new_field, settings_for, train_on_equation
 from kdpinn.teachers.protocol import Teacher
@@ -59,19 +59,17 @@ def distill(
         problem = problem.with_found(teacher.found)
 
     taught, group = projected(problem, recipe, teacher, seed)
-    budget = recipe.distillation
-    ways = [recipe] * budget.starts + [values_alone(recipe)] * budget.value_starts
-    pruned = budget.pruned_start and can_become(teacher, problem, hidden)
+    pruned = recipe.distillation.pruned_start and can_become(teacher, problem, hidden)
 
     def start(k: int) -> Trained:
-        way, at = ways[k], started(settings, k)
+        at = started(settings, k)
         student = new_student(problem, recipe, taught, hidden, seed + START_SEED * k)
-        if pruned and isinstance(teacher, Field) and k in (0, budget.starts):
+        if k == 0 and pruned and isinstance(teacher, Field):
             size = student.network.parameters
-            return in_rounds(problem, way, teacher, taught, size, at, hidden)
-        return match(problem, way, taught, student, at)
+            return in_rounds(problem, recipe, teacher, taught, size, at, hidden)
+        return match(problem, recipe, taught, student, at)
 
-    matched = best_of(len(ways), start)
+    matched = best_of(recipe.distillation.starts, start)
     distilled = fine_tuned(problem, recipe, taught, matched, settings)
     return replace(distilled, decision=distilled.decision + by_mean(problem, group))
 
@@ -100,8 +98,7 @@ def scratch(
         field = new_field(problem, hidden, recipe.activation, seed + START_SEED * k, recipe.fourier)
         return train_on_equation(problem, field, scratch_training(recipe), started(settings, k))
 
-    budget = recipe.distillation
-    return best_of(budget.starts + budget.value_starts, start)
+    return best_of(recipe.distillation.starts, start)
 
 
 def scratch_training(recipe: Recipe) -> Training:

@@ -100,10 +100,8 @@ class Distillation:
         starts: matchings from as many initializations, of which the best counts; the student from
             scratch gets as many. On Burgers, 261 parameters, 12,000 iterations, the RMSE of
             single starts lies between 4.0e-5 and 6.5e-5, and early values do not tell which.
-        value_starts: further starts that match values alone, at half the time; all are compared by
-            their distance in values.
-        pruned_start: the first start of each kind is the teacher itself, its neurons removed in
-            rounds (`Pruning`), where the student has its depth and is nowhere wider.
+        pruned_start: the first start is the teacher itself, its neurons removed in rounds
+            (`Pruning`), where the student has its depth and is nowhere wider.
         symmetric: the teacher's mean over the symmetries of its problem teaches, where the physics
             shows any (`kdpinn.structure.projection`).
         sigma: standard deviation of both Gaussians in the Kullback-Leibler term, in units of each
@@ -129,7 +127,6 @@ class Distillation:
     points: int = 3500
     iterations: int = 4000
     starts: int = 1
-    value_starts: int = 0
     pruned_start: bool = False
     symmetric: bool = True
     sigma: float = 1.0
@@ -144,7 +141,7 @@ class Distillation:
 
     def __post_init__(self) -> None:
         _check_counts(self, ("points", "starts", "tune_points", "check_every"), 1)
-        _check_counts(self, ("iterations", "tune_iterations", "value_starts"), 0)
+        _check_counts(self, ("iterations", "tune_iterations"), 0)
         _check_positive(self, ("sigma", "seconds"), zero=False)
         weights = ("first_weight", "second_weight", "residual_weight", "tune_teacher_weight")
         _check_positive(self, weights, zero=True)

@@ -40,12 +40,6 @@ def new_student(
     return replace(field, output_shift=values.mean(0), output_scale=scale)
 
 
-def values_alone(recipe: Recipe) -> Recipe:
-    """The recipe with a matching of the teacher's values and nothing else."""
-    budget = replace(recipe.distillation, first_weight=0.0, second_weight=0.0, residual_weight=0.0)
-    return replace(recipe, distillation=budget)
-
-
 def match(
     problem: Problem, recipe: Recipe, teacher: Teacher, student: Field, settings: Settings
 ) -> Trained:

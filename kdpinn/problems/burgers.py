@@ -90,12 +90,7 @@ RECIPES = {
             points=4000, iterations=9000, last_iterations=3000, last_points=8000, check_every=100
         ),
         distillation=Distillation(
-            points=4000,
-            iterations=12_000,
-            starts=1,
-            value_starts=1,
-            pruned_start=True,
-            tune_iterations=1000,
+            points=4000, iterations=12_000, pruned_start=True, tune_iterations=1000
         ),
     ),
 }

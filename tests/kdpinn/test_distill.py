@@ -192,19 +192,6 @@ def test_the_best_of_several_starts_counts(teacher, tmp_path):
     assert three.seconds > three.matched.history.seconds[-1]
 
 
-def test_starts_that_match_values_alone_are_further_starts(teacher, tmp_path):
-    budget = replace(RECIPE.distillation, iterations=60, tune_iterations=0, value_starts=1)
-    recipe = replace(RECIPE, distillation=budget)
-    student = distill(heat(), recipe, teacher.field, (5,), tmp_path)
-    terms, best = [], []
-    for name in ("student-5", "student-5-start2"):
-        rows = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
-        terms.append(set(rows[-1]["terms"]))
-        best.append(min(row["held_out"] for row in rows))
-    assert terms == [{"values", "first derivatives", "residual"}, {"values"}]
-    assert student.matched.held_out == min(best)
-
-
 def test_the_first_start_may_be_the_pruned_teacher(teacher, tmp_path):
     budget = replace(RECIPE.distillation, pruned_start=True, starts=2, iterations=300)
     recipe = replace(RECIPE, distillation=budget)
@@ -220,13 +207,6 @@ def test_the_first_start_may_be_the_pruned_teacher(teacher, tmp_path):
 def test_only_a_narrower_student_of_its_depth_can_be_made_of_the_teacher(teacher, hidden):
     assert not can_become(teacher.field, heat(), hidden)
     assert can_become(teacher.field, heat(), (8, 5))
-
-
-def test_the_scratch_student_has_as_many_starts(tmp_path):
-    budget = replace(RECIPE.distillation, starts=2, value_starts=1, iterations=20)
-    scratch(heat(), replace(RECIPE, distillation=budget), (3,), tmp_path)
-    logs = sorted(path.stem for path in tmp_path.glob("*.jsonl"))
-    assert logs == ["scratch-3", "scratch-3-start2", "scratch-3-start3"]
 
 
 def test_a_student_of_an_inverse_problem_takes_what_its_teacher_found():
