@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
@@ -96,14 +97,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_trust(command)
     command = add("bench", _bench, "Latency of single calls on one thread.")
     command.add_argument(
-        "--points", type=_positive_int, nargs="+", default=list(BENCH_POINTS), metavar="N"
+        "--points",
+        type=_points,
+        nargs="+",
+        default=list(BENCH_POINTS),
+        metavar="N",
+        help=f"points in a call (default: {' '.join(map(str, BENCH_POINTS))})",
     )
     command.add_argument("--cold", action="store_true", help="empty the caches before every call")
     command.add_argument(
         "--company",
         choices=COMPANIES,
         default=COMPANIES[0],
-        help="a busy process beside us, on another core or on ours (default: none)",
+        help="a busy process beside us, on another core or on ours (default: %(default)s)",
     )
     _add_seconds(command)
     return parser
@@ -128,17 +134,19 @@ def _add_seconds(command: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a finite number > 0, got {text}")
-    return value
+    with suppress(ValueError):
+        value = float(text)
+        if 0 < value < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"expected a finite number > 0, got {text!r}")
 
 
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 2**24:
-        raise argparse.ArgumentTypeError(f"expected 1 .. {2**24}, got {text}")
-    return value
+def _points(text: str) -> int:
+    with suppress(ValueError):
+        value = int(text)
+        if 1 <= value <= 2**24:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {2**24}, got {text!r}")
 
 
 def _say(text: str) -> None:

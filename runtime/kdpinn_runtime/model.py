@@ -297,8 +297,9 @@ def load(
     """
     if isinstance(source, bytes):
         return Model(source, outside=outside, isa=isa)
+    data = read_bytes(source)
     try:
-        return Model(read_bytes(source), outside=outside, isa=isa)
+        return Model(data, outside=outside, isa=isa)
     except FormatError as error:
         raise in_file(error, source) from error
 

@@ -219,7 +219,7 @@ WRONG = {
     "truncated": (["verify", "cut.kdp"], "cut.kdp: 700 bytes, its preamble says"),
     "damaged": (["verify", "bad.kdp"], "bad.kdp: SHA-256"),
     "damaged info": (["info", "bad.kdp"], "bad.kdp: SHA-256"),
-    "empty": (["eval", "empty.kdp", "x=1"], "empty.kdp: the file is empty"),
+    "empty": (["eval", "empty.kdp", "x=1"], "runtime: empty.kdp: the file is empty"),
     "no point": (["eval", "model.kdp"], "x=0.3 t=0.5"),
     "point and csv": (["eval", "model.kdp", "x=1", "--csv", "f"], "either"),
     "out without csv": (["eval", "model.kdp", "x=1", "--out", "f"], "--out goes with --csv"),
@@ -230,7 +230,12 @@ WRONG = {
     "no equals": (["eval", "model.kdp", "x"], "'x' is not of the form"),
     "no number": (["eval", "model.kdp", "x=a", "t=1"], "'x' is 'a'"),
     "nan": (["eval", "model.kdp", "x=nan", "t=1"], "'x' is 'nan'"),
-    "points": (["bench", "model.kdp", "--points", "0"], "1 .. 16777216"),
+    "points": (["bench", "model.kdp", "--points", "0"], "from 1 to 16777216"),
+    "points no number": (
+        ["bench", "model.kdp", "--points", "x"],
+        "whole number from 1 to 16777216, got 'x'",
+    ),
+    "seconds no number": (["bench", "model.kdp", "--seconds", "x"], "finite number > 0, got 'x'"),
     "seconds": (["verify", "model.kdp", "--seconds", "-1"], "> 0"),
 }
 
