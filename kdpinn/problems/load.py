@@ -151,7 +151,7 @@ def _located(path: Path, error: Exception) -> str:
     """The error with the last line of the user's file that it passed through."""
     line, traceback = 0, error.__traceback__
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == str(path):
+        if Path(traceback.tb_frame.f_code.co_filename) == path.absolute():  # importlib's name of it
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     where = f" (line {line})" if line else ""

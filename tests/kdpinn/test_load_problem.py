@@ -73,6 +73,13 @@ def test_errors_name_the_file_and_what_is_in_it(tmp_path, text, name, message):
     assert "mine.py" in str(error.value)
 
 
+def test_the_line_is_told_for_a_relative_path_too(tmp_path, monkeypatch):
+    written(tmp_path, "import json\nx = json.nothing\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^mine\.py does not run: .*\(line 2\)"):
+        load_problem("mine.py:x")
+
+
 def test_missing_file_is_named_with_the_place_looked_at(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=re.escape(f"No file mine.py (looked for {tmp_path}")):
