@@ -12,7 +12,7 @@ from kdpinn import atomic
 from kdpinn.comparison import Run, read_runs
 from kdpinn.losses import TrainingDiverged
 from kdpinn.pipeline import run
-from kdpinn.plan import Order
+from kdpinn.plan import Order, recipe_of
 from kdpinn.problems import available
 from kdpinn.report import compare
 from kdpinn.run_folder import RunFolderError
@@ -26,11 +26,14 @@ def run_all(order: Order, out: Path, console: Console | None = None) -> tuple[Ru
     A problem that fails does not stop the others.
 
     Raises:
+        ValueError: a problem has no such preset; nothing was started.
         Interrupted: on Ctrl-C; what is finished stays, and `order.resume` goes on from it.
         RuntimeError: some runs failed, after all others were made; the message names them.
     """
     failed: list[str] = []
     problems = available()
+    for problem in problems:
+        recipe_of(problem, order.preset, order.seed)
     for k, problem in enumerate(problems, 1):
         if console is not None:
             console.rule(f"{k} of {len(problems)}: {problem.title}")

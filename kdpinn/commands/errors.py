@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
+
+from kdpinn.commands.options import stderr
 
 CHECK_FAILED = 1
 WRONG_USE = 2
@@ -30,7 +31,7 @@ def reported(resume: str = "") -> Iterator[None]:
         if os.environ.get(TRACEBACK):
             raise
         code, text = _explained(error, resume)
-        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+        stderr().print(text, highlight=False, soft_wrap=True)
         raise typer.Exit(code) from None
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kdpinn.commands.errors import reported
-from kdpinn.commands.options import ModelPath, stdout
+from kdpinn.commands.options import ModelPath, stderr, stdout
 
 
 def eval_(
@@ -42,7 +41,7 @@ def eval_(
                 dtype=dtype,
                 workers=workers,
                 dask=dask,
-                console=Console(stderr=True),
+                console=stderr(),
             )
         except ModuleNotFoundError as error:
             raise ValueError(

@@ -22,15 +22,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Seconds = Annotated[float, typer.Option(min=0.01, help="Longest time for each measurement, in s.")]
 
 
+# Names are printed as they are: to rich, `x.py:a: none` has an emoji and `runs/[1]` a style.
+_PLAIN: Any = {"markup": False, "emoji": False}
+
+
 def stdout() -> Console:
     """For results."""
-    return Console()
+    return Console(**_PLAIN)
 
 
 def wide_stdout() -> Console:
     """Wide enough for the tables where the output is a file."""
     console = stdout()
-    return console if console.is_terminal else Console(width=160)
+    return console if console.is_terminal else Console(width=160, **_PLAIN)
+
+
+def stderr() -> Console:
+    """For progress and messages."""
+    return Console(stderr=True, **_PLAIN)
 
 
 def print_json(value: Any) -> None:

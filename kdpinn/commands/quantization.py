@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from kdpinn.commands.errors import CHECK_FAILED, reported
-from kdpinn.commands.options import AsJson, ModelPath, Seed, print_json, stdout, wide_stdout
+from kdpinn.commands.options import AsJson, ModelPath, Seed, print_json, stderr, stdout, wide_stdout
 
 
 def quantize(
@@ -50,7 +49,7 @@ def quantize(
 
         budget = Budget(error=error, residual=residual, derivative=derivative)
         target = out or model.with_name(f"{model.stem}-{precision.replace(',', '-')}.kdp")
-        with Console(stderr=True).status("Reading ...") as status:
+        with stderr().status("Reading ...") as status:
 
             def progress(text: str, value: float) -> None:
                 status.update(f"{text}: mean squared relative difference {value:.2e}")

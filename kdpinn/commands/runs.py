@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from kdpinn.commands.errors import reported
@@ -22,6 +21,7 @@ from kdpinn.commands.options import (
     Resume,
     Seed,
     print_json,
+    stderr,
     stdout,
 )
 
@@ -133,7 +133,7 @@ def _all(out: Path, preset: str, seed: int, resume: bool, overwrite: bool, as_js
         from kdpinn.run_all import run_all
 
         order = Order(spec="all", preset=preset, seed=seed, resume=resume, overwrite=overwrite)
-        runs = run_all(order, out, Console(stderr=True))
+        runs = run_all(order, out, stderr())
         if as_json:
             print_json([dataclasses.asdict(run) | {"folder": str(run.folder)} for run in runs])
         else:
@@ -178,7 +178,7 @@ def _ordered(
             overwrite=overwrite,
             **more,
         )
-        return go(order, out, Console(stderr=True), started)
+        return go(order, out, stderr(), started)
 
 
 def _again(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from kdpinn.commands.errors import reported
 from kdpinn.commands.options import (
@@ -17,6 +16,7 @@ from kdpinn.commands.options import (
     Resume,
     Seed,
     print_json,
+    stderr,
     stdout,
 )
 
@@ -84,7 +84,7 @@ def discover(
             students=students,
             method=method,
         )
-        facts = search(wanted, out, Console(stderr=True))
+        facts = search(wanted, out, stderr())
     if as_json:
         print_json(facts)
     else:

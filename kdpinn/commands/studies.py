@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from kdpinn.commands.errors import INTERRUPTED, reported
@@ -19,6 +18,7 @@ from kdpinn.commands.options import (
     Resume,
     Seed,
     print_json,
+    stderr,
     stdout,
     wide_stdout,
 )
@@ -83,7 +83,7 @@ def search(
         wanted = SearchOrder(
             order=order, trials=trials, space=space, iterations=iterations, teacher=teacher
         )
-        found = go(wanted, out, lambda: place(workers, dask), Console(stderr=True))
+        found = go(wanted, out, lambda: place(workers, dask), stderr())
     if as_json:
         print_json(found.to_dict())
     else:

@@ -99,9 +99,9 @@ def search(
         for lock in folder.state.glob("study.journal.*"):
             lock.unlink()
         study = Study(folder.state / "study.journal", wanted.space, order.seed)
-        teacher = _teacher(problem, recipe, wanted, folder, console)
-        place = workers()
+        place = workers()  # before the teacher: a cluster that does not answer costs no training
         try:
+            teacher = _teacher(problem, recipe, wanted, folder, console)
             _trials(wanted, plan["spec"], teacher, study, place, out / "students", console)
         finally:
             place.close()

@@ -145,8 +145,15 @@ def test_unknown_problem_and_preset(tmp_path: Path) -> None:
     refused(kdpinn("run", "nowhere.py:Wave", "--out", out), "No file nowhere.py")
     refused(kdpinn("run", f"{FILE}:Wave", "--out", out), "has no 'Wave'", "Decay")
     refused(kdpinn("run", SPEC, "--preset", "bst", "--out", out), "no preset 'bst'", "quick")
+    refused(kdpinn("run", "all", "--preset", "bst", "--out", out), "no preset 'bst'", "quick")
     refused(kdpinn("run", SPEC, "--out", out, "--resume", "--overwrite"), "choose")
     assert not out.exists()
+
+
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    names = ("x.py:a", "[red]:b:")
+    result = kdpinn("verify", tmp_path / ":".join(names))
+    refused(result, f"{names[0]}:{names[1]}: no such file")
 
 
 def test_missing_option_is_wrong_use() -> None:

@@ -95,6 +95,15 @@ def test_a_teacher_may_come_from_an_earlier_search(wanted, tmp_path):
     assert second.rows[0]["error"] == pytest.approx(first.rows[0]["error"], rel=0.2)
 
 
+def test_no_teacher_is_trained_before_there_are_workers(wanted, tmp_path):
+    def none():
+        raise ValueError("no cluster")
+
+    with pytest.raises(ValueError, match="no cluster"):
+        search(wanted, tmp_path / "out", none)
+    assert not (tmp_path / "out" / "teacher.kdp").exists()
+
+
 def test_running_trials_of_a_dead_search_are_tried_again_first(tmp_path):
     journal = tmp_path / "study.journal"
     study = Study(journal, SPACE, 0)
