@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 RUNTIME_SOURCES := $(shell find runtime -type f -not -path '*/build/*' -not -path '*/__pycache__/*')
-PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime tests
+PYTHON_SOURCES := kdpinn export bench runtime/kdpinn_runtime runtime/tools scripts examples tests
 
 .PHONY: quantization targets mcu demo test lint bench training-bench baselines structure suite peers slow amalgamation wheels sbom clean install fuzz coverage mutation soak loading
 

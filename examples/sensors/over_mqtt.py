@@ -2,10 +2,11 @@
 
     python over_mqtt.py student.kdp nu --noise 0.01 [--host localhost] [--port 1883]
 
-A reading is JSON on `kdpinn/readings`: {"x": 0.1, "t": 0.5, "u": -0.4}, every known input and at least
-one output; null stands for what was not read. After each the estimate goes to `kdpinn/estimate`:
-{"nu": {"value": ..., "interval": [..., ...]}, "reading": "used"}, retained, so that who comes
-later has it at once. Needs paho-mqtt (`pip install 'kdpinn[mqtt]'`) and a broker, such as mosquitto.
+A reading is JSON on `kdpinn/readings`: {"x": 0.1, "t": 0.5, "u": -0.4}, every known input and at
+least one output; null stands for what was not read. After each the estimate goes to
+`kdpinn/estimate`: {"nu": {"value": ..., "interval": [..., ...]}, "reading": "used"}, retained, so
+that who comes later has it at once. Needs paho-mqtt (`pip install 'kdpinn[mqtt]'`) and a broker,
+such as mosquitto.
 """
 
 import argparse

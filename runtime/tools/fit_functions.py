@@ -2,7 +2,8 @@
 
 Each polynomial interpolates its function at Chebyshev nodes in 60-digit arithmetic, which is
 within a small factor of the minimax error; the degrees are the lowest whose error lies below a
-quarter of the rounding unit. Run: python fit_functions.py > ../core/coefficients.h (needs mpmath and numpy).
+quarter of the rounding unit.
+Run: python fit_functions.py > ../core/coefficients.h (needs mpmath and numpy).
 """
 
 from collections.abc import Callable
@@ -49,7 +50,7 @@ def cos_tail(s: mp.mpf) -> mp.mpf:
 
 
 def split(value: mp.mpf, bits: int, parts: int) -> list[mp.mpf]:
-    """`value` as a sum of numbers of `bits` bits each, so that small multiples of them are exact."""
+    """`value` as a sum of numbers of `bits` bits: small multiples of these are exact."""
     out = []
     for _ in range(parts - 1):
         scale = mp.mpf(2) ** (bits - 1 - mp.floor(mp.log(abs(value), 2)))
@@ -92,16 +93,19 @@ def tanh_ratio(limit: float, degree: int) -> tuple[list[mp.mpf], list[mp.mpf]]:
 
 
 def literal(value: mp.mpf, suffix: str) -> str:
+    """The number in C, with as many digits as its type has."""
     return mp.nstr(value, 9 if suffix else 17, min_fixed=0, max_fixed=0) + suffix
 
 
 def define(name: str, values: list[mp.mpf], suffix: str) -> None:
+    """Prints an array of constants."""
     print(f"#define {name} {{{', '.join(literal(v, suffix) for v in values)}}}")
 
 
 def precision(
     suffix: str, exp_degree: int, sin_degree: int, cos_degree: int, bits: int, parts: int
 ) -> None:
+    """Prints what both precisions have; ln 2 in two and pi in `parts` numbers of `bits` bits."""
     define("KD_EXP_TAIL", interpolate(exp_tail, -HALF_LN2, HALF_LN2, exp_degree), suffix)
     define("KD_SIN_TAIL", interpolate(sin_tail, mp.mpf(0), HALF_PI**2, sin_degree), suffix)
     define("KD_COS_TAIL", interpolate(cos_tail, mp.mpf(0), HALF_PI**2, cos_degree), suffix)
@@ -110,6 +114,7 @@ def precision(
 
 
 def main() -> None:
+    """Prints the header."""
     print("/* Written by tools/fit_functions.py; lowest order first. */")
     print("#if KD_BITS == 32")
     precision("f", 4, 3, 3, 11, 4)

@@ -38,10 +38,12 @@ def fitted(lower: float, upper: float, higher: dict[int, float], order: int) -> 
 
 
 def bits(value: float) -> int:
+    """The pattern of the number in float32."""
     return int(np.float32(value).view(np.uint32))
 
 
 def number(pattern: int) -> float:
+    """The float32 number with the lower 32 bits of this pattern."""
     return float(np.uint32(pattern % 2**32).view(np.float32))
 
 
@@ -69,10 +71,12 @@ def column(lower: float, upper: float) -> list[float]:
 
 
 def main() -> None:
+    """Prints the header."""
     columns = [column(*ends(k)) if ends(k)[1] > 0 else [0.0] * DEGREE for k in range(INTERVALS)]
     table = np.array(columns)
     print(
-        "/* Written by tools/fit_tanh_table.py: a row for each power of |x|, lowest first, the last for two. */"
+        "/* Written by tools/fit_tanh_table.py: a row for each power of |x|, lowest first, "
+        "the last for two. */"
     )
     print(f"#define KD_TABLE_OFFSET {OFFSET}f")
     print(f"#define KD_TABLE_SCALE {SCALE}f")
