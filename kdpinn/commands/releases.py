@@ -12,7 +12,9 @@ from kdpinn.commands.options import AsJson, ModelPath, print_json, stdout
 
 
 def keygen(
-    name: Annotated[Path, typer.Argument(help="The files are NAME.key and NAME.pub.")],
+    name: Annotated[
+        Path, typer.Argument(metavar="NAME", help="The files are NAME.key and NAME.pub.")
+    ],
 ) -> None:
     """Make a key to sign models with; KDPINN_KEY_PASSWORD, if set, locks it."""
     with reported():

@@ -52,6 +52,8 @@ class Model:
     ) -> None:
         if outside not in get_args(Outside):
             raise ValueError(f"`outside` must be one of {get_args(Outside)}, got {outside!r}.")
+        if isa not in (None, *_core.isas()):
+            raise ValueError(f"`isa` must be one of {_core.isas()} on this machine, got {isa!r}.")
         accepted = _core.check(content) is None
         self.file: ModelFile = unpack(content, digest_checked=accepted)
         self.digest = content[64:96].hex()
@@ -293,6 +295,7 @@ def load(
         isa: instruction set to use: "avx512", "avx2", "neon" or "scalar"; by default the best.
     Raises:
         FormatError: the file is damaged or not a model; `.code` says why.
+        ValueError: this processor does not have the instruction set.
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes):
