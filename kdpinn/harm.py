@@ -34,7 +34,11 @@ class Judged:
     error: float
 
     def no_worse_than(self, other: Judged) -> bool:
-        """Whether neither residual nor distance is larger than the other's."""
+        """Whether neither residual nor distance is larger than the other's.
+
+        A residual alone does not decide, not even one below the teacher's: between networks of one
+        size errors differ by several times at the same residual (docs/training.md).
+        """
         pairs = [(self.distance, other.distance)]
         if self.residual is not None and other.residual is not None:
             pairs.append((self.residual, other.residual))
