@@ -77,7 +77,7 @@ RECIPES = {
         distillation=Distillation(points=2500, iterations=2500, tune_iterations=200),
     ),
     "best": Recipe(
-        pruning=Pruning(),
+        pruning=Pruning(between=0.8),
         teacher=(20, 20, 20, 20),
         students=(
             (5, 5, 5, 4),
