@@ -71,6 +71,7 @@ def problem_facts(problem: Problem) -> ProblemFacts:
         parameters={_spelled(name): v for name, v in problem.parameters.items()},
         source=problem.source or "given in Python by the problem's author",
         has_reference=problem.reference is not None,
+        scattered=len(problem.evaluation_points()) if problem.scattered else 0,
     )
 
 

@@ -107,7 +107,11 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemFacts:
-    """The problem as a reader of the report meets it. Texts may hold any Unicode, no markup."""
+    """The problem as a reader of the report meets it. Texts may hold any Unicode, no markup.
+
+    scattered: evaluation points, if they are no grid; pictures and what is read from them are then
+    interpolated onto one, NaN where nothing is known.
+    """
 
     name: str
     title: str
@@ -118,6 +122,7 @@ class ProblemFacts:
     source: str
     description: str = ""
     has_reference: bool = True
+    scattered: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

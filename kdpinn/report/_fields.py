@@ -63,12 +63,15 @@ def worst(result: RunResult) -> str:
     rows = []
     for role in (r for r in ROLES if r in result.values):
         error = np.abs(result.values[role] - reference).max(axis=1)
-        at = int(error.argmax())
+        known = error[np.isfinite(error)]  # not in holes, nor beyond scattered points
+        if known.size == 0:
+            continue
+        at = int(np.nanargmax(error))
         place = ", ".join(plain(float(v)) for v in points[at])
         rows.append(
             f'<tr><th class="{role}">{_SHORT[role]}</th>'
-            f"<td>{scientific(float(np.median(error)))}</td>"
-            f"<td>{scientific(float(np.quantile(error, 0.99)))}</td>"
+            f"<td>{scientific(float(np.median(known)))}</td>"
+            f"<td>{scientific(float(np.quantile(known, 0.99)))}</td>"
             f"<td>{scientific(float(error[at]))}</td><td>({place})</td></tr>"
         )
     return (
@@ -76,6 +79,14 @@ def worst(result: RunResult) -> str:
         f"<th>99 % below</th><th>largest</th><th>at ({esc(names)})</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _rms(values: Array) -> Array:
+    """(n, m) -> (n,): over the finite values of each row; NaN where there are none."""
+    known = np.isfinite(values)
+    squares = np.where(known, values, 0.0) ** 2
+    nowhere = np.full(len(values), np.nan)
+    return np.sqrt(np.divide(squares.sum(1), known.sum(1), out=nowhere, where=known.any(1)))
 
 
 def _slices(result: RunResult) -> Iterator[tuple[str, tuple[Axis, ...], tuple[int | slice, ...]]]:
@@ -135,9 +146,7 @@ def _maps(cut: _Cut, colorings: tuple[Coloring, Coloring]) -> str:
         ]
         if prefix:
             kind = prefix.split()[0]
-            over = {
-                r: np.sqrt(np.mean((v.T if turned else v) ** 2, axis=1)) for r, v in grids.items()
-            }
+            over = {r: _rms(v.T if turned else v) for r, v in grids.items()}
             title = f"RMS {kind} over {across.name}"
             maps.insert(0, profile(across, over, title, log=True, size=_SMALL))
         return (

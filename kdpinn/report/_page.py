@@ -106,7 +106,7 @@ def _tiles(result: RunResult) -> str:
     if student is not None and student.rmse is not None:
         below = f"teacher {number(teacher.rmse)}" if teacher is not None else ""
         tiles.append(("Student RMSE", number(student.rmse), below))
-        tiles.append(("Student relative L²", number(student.rel_l2), "on the evaluation grid"))
+        tiles.append(("Student relative L²", number(student.rel_l2), "at the evaluation points"))
     if student is not None:
         small = f"{count(student.parameters)} parameters" + (
             f", teacher {count(teacher.parameters)}" if teacher is not None else ""

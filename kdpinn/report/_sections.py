@@ -104,8 +104,8 @@ def _model_row(name: str, role: str, m: ModelMetrics, with_residual: bool) -> li
 def _rise(result: RunResult) -> str:
     rise = result.to_dict().get("student", {}).get("rmse_rise_pct")
     text = (
-        "Errors are taken against the reference on the whole evaluation grid. Student and teacher "
-        "are evaluated from the shipped files by the runtime."
+        "Errors are taken against the reference at all evaluation points. Student and teacher are "
+        "evaluated from the shipped files by the runtime."
     )
     if not result.problem.has_reference:
         text = "This problem has no reference solution: judge the models by the PDE residual."
@@ -137,7 +137,11 @@ def problem(result: RunResult) -> str:
             )
         )
     rows.append(("Reference", esc(facts.source) if facts.has_reference else "none"))
-    rows.append(("Evaluation grid", f"{grid} points"))
+    if facts.scattered:
+        where = f"{count(facts.scattered)}, scattered; drawn on a grid of {grid}"
+        rows.append(("Evaluation points", where))
+    else:
+        rows.append(("Evaluation grid", f"{grid} points"))
     about = f"<p>{esc(facts.description)}</p>" if facts.description else ""
     return about + equations + _pairs(rows)
 

@@ -25,7 +25,7 @@ from kdpinn.metrics import (
     accuracy,
     rise_pct,
 )
-from kdpinn.report import _maps, _svg, _text
+from kdpinn.report import _fields, _maps, _svg, _text
 
 AXES = {
     1: ("x",),
@@ -169,6 +169,26 @@ def test_no_reference_shows_residuals() -> None:
     assert "residual of student" in page
     assert "error of student" not in page
     assert "no reference solution" in page
+
+
+def test_errors_beside_holes_are_told() -> None:
+    """Of what is known: the hole takes a column of the grid and half of the rest."""
+    result = make()
+    shape = tuple(axis.positions.size for axis in result.axes)
+    unknown = np.zeros(shape, bool)
+    unknown[: shape[0] // 2], unknown[:, 0] = True, True
+    values = {
+        role: np.where(unknown.reshape(-1, 1), np.nan, v) for role, v in result.values.items()
+    }
+    error = np.abs(values["student"] - values["reference"])
+    facts = replace(result.problem, scattered=20486)
+    page = report.render(replace(result, values=values, problem=facts))
+    assert "NaN" not in page
+    assert _text.scientific(float(np.nanmedian(error))) in page
+    assert "20\u202f486, scattered" in page
+    rms = _fields._rms(values["student"].reshape(shape) - values["reference"].reshape(shape))
+    assert np.isnan(rms[0])
+    np.testing.assert_allclose(rms[-1], 1e-3 * abs(np.cos(7)), rtol=1e-9)
 
 
 def test_a_run_without_fields_or_curves_still_renders() -> None:
