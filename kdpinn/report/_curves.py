@@ -32,7 +32,7 @@ def _scales(
     xs: Sequence[Array], ys: Sequence[Array], *, y_log: bool = True, size: tuple[int, int]
 ) -> tuple[Scale, Scale]:
     return (
-        Scale(*limits(xs, log=False), 62 if size == SIZE else 40, size[0] - 14),
+        Scale(*limits(xs, log=False), 62 if size == SIZE else 46, size[0] - 14),
         Scale(*limits(ys, log=y_log), size[1] - 46, 34, log=y_log),
     )
 

@@ -86,7 +86,8 @@ def _rms(values: Array) -> Array:
     known = np.isfinite(values)
     squares = np.where(known, values, 0.0) ** 2
     nowhere = np.full(len(values), np.nan)
-    return np.sqrt(np.divide(squares.sum(1), known.sum(1), out=nowhere, where=known.any(1)))
+    mean: Array = np.divide(squares.sum(1), known.sum(1), out=nowhere, where=known.any(1))
+    return np.sqrt(mean)
 
 
 def _slices(result: RunResult) -> Iterator[tuple[str, tuple[Axis, ...], tuple[int | slice, ...]]]:
