@@ -32,7 +32,8 @@ from kdpinn.structure.discovery import LADDER, DiscoverySettings, discover
 from kdpinn.structure.examining import subject_of
 from kdpinn.structure.outcome import Discovery
 from kdpinn.structure.rebuild import Rebuilt, rebuild
-from kdpinn.structure.relation import structure_of, write_relation
+from kdpinn.structure.relation import structure_of
+from kdpinn.structure.relation_file import write_relation
 from kdpinn.structure.students import train_student
 from kdpinn.structure.subject import sampled
 from kdpinn.structure.taught import Taught, rebuild_taught

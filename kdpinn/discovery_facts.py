@@ -14,7 +14,8 @@ from kdpinn.structure.evidence import Evidence
 from kdpinn.structure.hac import ClusteredStudent
 from kdpinn.structure.outcome import Discovery
 from kdpinn.structure.rebuild import Rebuilt
-from kdpinn.structure.relation import generator_json, structure_of
+from kdpinn.structure.relation import structure_of
+from kdpinn.structure.relation_file import generator_json
 from kdpinn.structure.students import Student
 from kdpinn.structure.taught import Taught
 

@@ -20,7 +20,7 @@ from kdpinn.run_folder import RunFolder, read_plan
 from kdpinn.steps import Site
 from kdpinn.stored import read_arrays
 from kdpinn.structure.group import Group
-from kdpinn.structure.relation import read_relation
+from kdpinn.structure.relation_file import read_relation
 from kdpinn.structure.transfer import transferred
 from kdpinn.teacher import help_train
 from kdpinn.teachers.lesson import lesson_of

@@ -14,6 +14,7 @@ from kdpinn.quantization import (
     Budget,
     Method,
     Subject,
+    Wanted,
     advice,
     box_of,
     checked,
@@ -80,9 +81,8 @@ def quantize_file(
     taught = None if teacher is None else field_of(read(teacher))
     subject = Subject(file=file, box=_box(file), teacher=taught, seed=seed)
     if precision == AUTOMATIC:
-        found = mixed_precision(
-            subject, error=budget.error, among=among or CHOICES, progress=progress
-        )
+        wanted = Wanted(error=budget.error, among=among or CHOICES)
+        found = mixed_precision(subject, wanted, progress=progress)
         quantized = found.quantized
     else:
         precisions = each_layer(file, precision)

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from kdpinn.problems import Problem, load_problem
 from kdpinn.quantization import Method, Subject, quantize
-from kdpinn.quantization.mixed import tried_choices
+from kdpinn.quantization.mixed import Wanted, tried_choices
 from kdpinn_bench import baselines
 from kdpinn_bench.machine import fingerprint
 from kdpinn_bench.targets import students
@@ -129,7 +129,7 @@ def measure(
     for uniform in GOALS if everything else ():
         if rows.missing(f"mixed as {uniform}", "refit"):
             start = time.perf_counter()
-            same, *mixed = tried_choices(rows.subject, like=uniform)
+            same, *mixed = tried_choices(rows.subject, Wanted(like=uniform))
             seconds = (time.perf_counter() - start) / (1 + len(mixed))
             if rows.missing(uniform, "refit"):
                 yield rows.row(uniform, "refit", same.quantized.file, seconds)

@@ -32,6 +32,30 @@ LEAST = 1e-12
 """Distances below are none; so that all have a logarithm."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What bits are chosen for: an error or a number of bytes.
+
+    Attributes:
+        error: relative L2 distance from the float model that is permitted: the fewest bytes; or
+        like: a precision; the least distance in no more bytes than it takes in all layers.
+        among: precisions of a layer to choose from.
+    Raises:
+        ValueError: not one of `error` and `like`.
+    """
+
+    error: float | None = None
+    like: str | None = None
+    among: Sequence[str] = CHOICES
+
+    def __post_init__(self) -> None:
+        if (self.error is None) == (self.like is None):
+            raise ValueError(
+                "Bits are chosen either for an `error` or for as many bytes as one precision, "
+                f"`like`; got error={self.error}, like={self.like}."
+            )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
     """A choice that was refitted: distance predicted without a refit."""
@@ -52,26 +76,18 @@ class Candidate:
 
 def mixed_precision(
     subject: Subject,
+    wanted: Wanted,
     *,
-    error: float | None = None,
-    like: str | None = None,
-    among: Sequence[str] = CHOICES,
     settings: RefitSettings | None = None,
     progress: Progress | None = None,
 ) -> Candidate:
     """The best bits for each layer.
 
-    Args:
-        error: relative L2 distance from the float model that is permitted: the fewest bytes; or
-        like: a precision; the least distance in no more bytes than it takes in all layers.
-        among: precisions of a layer to choose from.
     Raises:
-        ValueError: not one of both, a precision that is unknown, or no choice reaches the error,
-            naming the nearest.
+        ValueError: a precision is unknown, or no choice reaches the error, naming the nearest.
     """
-    tried = tried_choices(
-        subject, error=error, like=like, among=among, settings=settings, progress=progress
-    )
+    tried = tried_choices(subject, wanted, settings=settings, progress=progress)
+    error = wanted.error
     if error is None:
         return min(tried, key=lambda candidate: candidate.distance)
     found = _smallest(tried, error)
@@ -86,21 +102,19 @@ def mixed_precision(
 
 def tried_choices(
     subject: Subject,
+    wanted: Wanted,
     *,
-    error: float | None = None,
-    like: str | None = None,
-    among: Sequence[str] = CHOICES,
     settings: RefitSettings | None = None,
     progress: Progress | None = None,
 ) -> list[Candidate]:
     """All choices that `mixed_precision` refits; the first has the same bits in all layers.
 
-    Arguments as there. Raises ValueError: not one of `error` and `like`, or an unknown precision.
+    Raises:
+        ValueError: a precision is unknown.
     """
-    if (error is None) == (like is None):
-        raise ValueError("`mixed_precision` takes either `error` or `like`.")
+    error, among = wanted.error, wanted.among
     losses, layers = sensitivities(subject, among), len(subject.file.layers)
-    uniform = like or ("i8" if "i8" in among else among[len(among) // 2])
+    uniform = wanted.like or ("i8" if "i8" in among else among[len(among) // 2])
     bytes_of = layer_bytes(subject.file, among)
     sizes = {c: _total(bytes_of, c) for c in _choices(among, layers)}
     tried = [_tried(subject, (uniform,) * layers, losses, settings, progress)]

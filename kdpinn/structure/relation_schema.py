@@ -1,4 +1,4 @@
-"""What a relation file may hold, for `kdpinn.structure.relation`: shapes and types, all strict."""
+"""What a relation file may hold, for `relation_file`: shapes and types, all strict."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from test_cli import SPEC, kdpinn, refused
 
 import kdpinn_runtime
-from kdpinn.structure.relation import read_relation
+from kdpinn.structure.relation_file import read_relation
 
 TEACHERS = """
 import numpy as np

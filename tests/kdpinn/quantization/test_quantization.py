@@ -15,6 +15,7 @@ from kdpinn.quantization import (
     Budget,
     RefitSettings,
     Subject,
+    Wanted,
     advice,
     box_of,
     checked,
@@ -109,11 +110,12 @@ def test_a_quantized_file_verifies_itself():
 
 def test_the_search_for_an_error_finds_a_small_file():
     about = subject()
-    found = mixed_precision(about, error=3e-3, settings=QUICK)
+    found = mixed_precision(about, Wanted(error=3e-3), settings=QUICK)
     assert found.distance <= 3e-3
     uniform = quantize(about, each_layer(about.file, "i8"), method="post-training")
     assert found.weight_bytes < uniform.file.weight_bytes
-    integers = mixed_precision(about, error=3e-3, among=("i4", "i8", "i12"), settings=QUICK)
+    wanted = Wanted(error=3e-3, among=("i4", "i8", "i12"))
+    integers = mixed_precision(about, wanted, settings=QUICK)
     assert integers.distance <= 3e-3
     assert set(integers.quantized.precisions) <= {"i4", "i8", "i12"}
 
@@ -121,11 +123,15 @@ def test_the_search_for_an_error_finds_a_small_file():
 def test_the_search_beats_uniform_bits_at_the_same_bytes():
     about = subject()
     uniform = quantize(about, each_layer(about.file, "i8"), settings=QUICK)
-    mixed = mixed_precision(about, like="i8", settings=QUICK)
+    mixed = mixed_precision(about, Wanted(like="i8"), settings=QUICK)
     assert mixed.weight_bytes <= uniform.file.weight_bytes
     assert mixed.distance < uniform.distance / 1.2
-    with pytest.raises(ValueError, match="either `error` or `like`"):
-        mixed_precision(about)
+
+
+@pytest.mark.parametrize("both", [{}, {"error": 1e-3, "like": "i8"}])
+def test_bits_are_chosen_for_one_thing(both):
+    with pytest.raises(ValueError, match="either for an `error` or .*`like`; got error="):
+        Wanted(**both)
 
 
 @pytest.mark.parametrize("file", [None, tied_model("odd", hidden=(4, 3))])

@@ -9,13 +9,8 @@ from kdpinn.geometry import Box
 from kdpinn.places import Disk
 from kdpinn.structure.alignment import align
 from kdpinn.structure.group import Group, InputMap
-from kdpinn.structure.relation import (
-    Finding,
-    Structure,
-    StudentAction,
-    read_relation,
-    write_relation,
-)
+from kdpinn.structure.relation import Finding, Structure, StudentAction
+from kdpinn.structure.relation_file import read_relation, write_relation
 from kdpinn.structure.ties import tie
 
 DOMAIN = Box(x=(0, 1.1), y=(0, 0.4), holes=[Disk(radius=0.05, x=0.3, y=0.2)], units={"x": "m"})

@@ -11,7 +11,8 @@ from kdpinn.cli import app
 from kdpinn.geometry import Box
 from kdpinn.problems import dirichlet, load_problem
 from kdpinn.structure.group import Group, InputMap
-from kdpinn.structure.relation import Finding, Structure, write_relation
+from kdpinn.structure.relation import Finding, Structure
+from kdpinn.structure.relation_file import write_relation
 from kdpinn.structure.transfer import transferred
 
 
