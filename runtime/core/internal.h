@@ -23,7 +23,7 @@ enum { /* number types of tensors */
 };
 enum { KD_PREAMBLE_SIZE = 128, KD_RECORD_SIZE = 64, KD_MAX_FACTORS = 10, KD_MAX_LAYERS = 64,
        KD_MAX_EQUATIONS = 16, KD_MAX_FEATURES = 128, KD_MAX_OPERATIONS = 256, KD_MAX_WIDTH = 4096,
-       KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS };
+       KD_MAX_GENERATORS = 4, KD_MAX_ORDER = 1 << KD_MAX_GENERATORS, KD_MOST_VECTORS = 24 };
 
 /* Little-endian reads from any address, on any machine. */
 static inline uint32_t kd_u32(const uint8_t *p) {
@@ -137,7 +137,8 @@ typedef struct {
     uint32_t lanes;    /* points in a vector */
     uint32_t max_rows; /* largest block of neurons that the kernel has code for */
     uint32_t columns;  /* vectors that it takes at once */
-    uint32_t tile[2];  /* points per lane for values alone, in narrow and in wide networks */
+    uint32_t tile[2];  /* points per lane for values alone, in narrow and in wide networks, */
+    uint32_t near;     /* and more of them in small ones, up to so many vectors in a layer */
     uint32_t narrow;   /* whether it expands narrow weights; a plan for it keeps them then */
     kd_run *run;
 } kd_kernels;
@@ -231,14 +232,21 @@ struct kd_plan {
 
 static inline uint32_t kd_padded(uint32_t n, uint32_t lanes) { return (n + lanes - 1) / lanes * lanes; }
 
-/* Points per lane: enough columns to hide the latency of the FMAs, few enough for the L1; four
- * channels of three vectors are whole blocks of three columns. Twice as many where narrow weights are
- * expanded for each tile. */
-static inline uint32_t kd_tile_vectors(const kd_plan *plan, uint32_t channels) {
+/* Points per lane at least: enough columns to hide the latency of the FMAs; four channels of three vectors
+ * are whole blocks of three columns. Twice as many where narrow weights are expanded for each tile. */
+static inline uint32_t kd_least_vectors(const kd_plan *plan, uint32_t channels) {
     const uint32_t tiles = plan->widened ? 2 : 1;
     if (channels == 1) return tiles * plan->kernels->tile[plan->width > 64];
     if (channels == 4 && plan->kernels->columns == 3 && plan->width <= 64) return tiles * 3;
     return tiles * (channels < 4 ? 2 : 1);
+}
+
+/* Points per lane. Small networks take a multiple as long as it stays in the L1: the beginning and the
+ * end of a layer are paid once for each tile, and count most there. */
+static inline uint32_t kd_tile_vectors(const kd_plan *plan, uint32_t channels) {
+    const uint32_t least = kd_least_vectors(plan, channels), fit = plan->kernels->near / (plan->width * channels);
+    const uint32_t held = fit < KD_MOST_VECTORS ? fit : KD_MOST_VECTORS;
+    return held < least ? least : held / least * least;
 }
 
 /* Vectors of both buffers that the layers take turns with and of the expanded block; what the functions of the coordinates need,

@@ -5,6 +5,7 @@
 #define KD_ROWS 4 /* 4 neurons by 3 columns of sums, 3 operands and a weight fill the 16 registers */
 #define KD_COLS 3
 #define KD_TILE {6, 6} /* vectors of points that go through a network of 64 neurons at most, and a wider one */
+#define KD_NEAR 640 /* vectors in 20 KiB: as long as a layer takes no more, more points go together */
 #define KD_GROUP 2 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) __asm__("" : "+x"(v)) /* see simd_avx512.h */
 #define KD_PIN_WEIGHT(v) ((void)0) /* pinned, the compiler loads the next one ahead, and has no register for it */

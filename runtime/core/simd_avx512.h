@@ -5,6 +5,7 @@
 #define KD_ROWS 8 /* 8 neurons by 3 columns, or 6 by 4, of sums fit the 32 registers */
 #define KD_COLS 4
 #define KD_TILE {4, 3} /* see simd_avx2.h */
+#define KD_NEAR 320
 #define KD_GROUP 8 /* vectors that go through an elementary function side by side */
 #define KD_JET_GROUP 4 /* the same with derivatives: often there are fewer */
 /* Keeps a loaded vector in a register: gcc otherwise folds the load into every FMA that uses it,

@@ -5,6 +5,7 @@
 #define KD_ROWS 6 /* neurons times columns of accumulators fit the 32 registers */
 #define KD_COLS 4
 #define KD_TILE {4, 2} /* see simd_avx2.h */
+#define KD_NEAR 0 /* not more */
 #define KD_GROUP 4 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) __asm__("" : "+w"(v)) /* see simd_avx512.h */
 #define KD_PIN_WEIGHT(v) KD_PIN(v)

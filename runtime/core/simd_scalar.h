@@ -3,6 +3,7 @@
 #define KD_ROWS 4
 #define KD_COLS 2
 #define KD_TILE {4, 2} /* see simd_avx2.h */
+#define KD_NEAR 0 /* not more */
 #define KD_GROUP 1 /* vectors that go through an elementary function side by side */
 #define KD_PIN(v) ((void)0)
 #define KD_PIN_WEIGHT(v) ((void)0)

@@ -6,6 +6,7 @@
 #define KD_ROWS 5 /* neurons times columns of accumulators fit 16 registers, the least that browsers have */
 #define KD_COLS 2
 #define KD_TILE {4, 2} /* see simd_avx2.h */
+#define KD_NEAR 0 /* not more */
 #define KD_GROUP 1 /* vectors that go through an elementary function side by side: browsers reorder little */
 #define KD_PIN(v) ((void)0) /* the browser's compiler chooses the registers */
 #define KD_PIN_WEIGHT(v) ((void)0)
