@@ -244,8 +244,8 @@ static inline uint32_t kd_least_vectors(const kd_plan *plan, uint32_t channels) 
 /* Points per lane. Small networks take a multiple as long as it stays in the L1: the beginning and the
  * end of a layer are paid once for each tile, and count most there. */
 static inline uint32_t kd_tile_vectors(const kd_plan *plan, uint32_t channels) {
-    const uint32_t least = kd_least_vectors(plan, channels), fit = plan->kernels->near / (plan->width * channels);
-    const uint32_t held = fit < KD_MOST_VECTORS ? fit : KD_MOST_VECTORS;
+    const uint32_t least = kd_least_vectors(plan, channels), most = KD_MOST_VECTORS;
+    const uint32_t fit = plan->kernels->near / (plan->width * channels), held = fit < most ? fit : most;
     return held < least ? least : held / least * least;
 }
 
