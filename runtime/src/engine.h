@@ -39,6 +39,11 @@ template <> struct Calls<double> {
 struct Seen {
     std::uint64_t outside = 0;
     std::int64_t bad_row = -1;
+
+    void add(const Seen &other) {
+        outside += other.outside;
+        if (other.bad_row >= 0 && (bad_row < 0 || other.bad_row < bad_row)) bad_row = other.bad_row;
+    }
 };
 
 class Engine {
@@ -88,25 +93,28 @@ class Engine {
         const std::size_t inputs = kd_input_count(&model_), outputs = kd_output_count(&model_);
         const std::size_t count = kd_channel_count(ready, &channels), size = kd_workspace_size(ready, &channels);
         if (threads <= 1 || n < 2 * grain) return run_share<Real>(ready, channels, n, x, out, size);
+        // 32 chunks for each thread: the last ones end within some percent of each other.
+        const std::size_t chunk = (n / (32 * threads) + grain) / grain * grain;
         std::vector<Seen> seen(threads);
-        split_points(n, threads, grain, [&](std::size_t index, std::size_t begin, std::size_t end) {
+        std::vector<std::vector<Real>> shares(threads);
+        share_points(n, threads, chunk, [&](std::size_t index, std::size_t begin, std::size_t end) {
             const std::size_t points = end - begin;
+            Seen part;
             if (count == 1) {
-                seen[index] = run_share<Real>(ready, channels, points, x + begin * inputs, out + begin * outputs, size);
+                part = run_share<Real>(ready, channels, points, x + begin * inputs, out + begin * outputs, size);
             } else { // channels are n points apart in `out`, and `points` apart in a share of its own
-                std::vector<Real> share(count * points * outputs);
-                seen[index] = run_share<Real>(ready, channels, points, x + begin * inputs, share.data(), size);
+                std::vector<Real> &share = shares[index];
+                share.resize(count * chunk * outputs);
+                part = run_share<Real>(ready, channels, points, x + begin * inputs, share.data(), size);
                 for (std::size_t k = 0; k < count; ++k)
                     std::memcpy(out + (k * n + begin) * outputs, share.data() + k * points * outputs,
                                 points * outputs * sizeof(Real));
             }
-            if (seen[index].bad_row >= 0) seen[index].bad_row += static_cast<std::int64_t>(begin);
+            if (part.bad_row >= 0) part.bad_row += static_cast<std::int64_t>(begin);
+            seen[index].add(part);
         });
         Seen total;
-        for (const Seen &part : seen) {
-            total.outside += part.outside;
-            if (total.bad_row < 0) total.bad_row = part.bad_row;
-        }
+        for (const Seen &part : seen) total.add(part);
         return total;
     }
 

@@ -237,6 +237,12 @@ def test_points_that_are_not_finite_are_refused_by_row():
     x[1500] = np.nan
     with pytest.raises(ValueError, match="Row 1500 "):
         model(x, threads=2)
+    x[[600, 1999]] = np.inf  # of several, the first, whichever thread saw one first
+    for threads in (2, 3, 5):
+        with pytest.raises(ValueError, match="Row 600 "):
+            model(x, threads=threads)
+        with pytest.raises(ValueError, match="Row 600 "):
+            model.jet(x, threads=threads)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -248,6 +254,10 @@ def test_points_outside_the_domain_are_counted(dtype):
     counted(x)
     counted.jet(x)
     assert counted.outside_count == 6
+    many = np.tile(x, (10, 1))
+    counted(many, threads=3)
+    counted.jet(many, threads=2)
+    assert counted.outside_count == 6 + 60
     warned = load(pack(file))
     with pytest.warns(UserWarning, match=r"3 of 150.*row 149: t = 7 s, known on \[0, 1\]"):
         warned(x)
