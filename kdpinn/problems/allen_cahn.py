@@ -102,7 +102,7 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(30, 30, 30),
-        students=((16, 12), (16, 16, 16), (20, 20, 20)),
+        students=((12, 12, 10), (16, 16, 16), (20, 20, 20)),
         training=Training(
             points=4000,
             adam=2000,

@@ -161,7 +161,7 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(20, 20, 20, 20),
-        students=((16, 16, 16), (20, 20, 20)),
+        students=((12, 8, 8), (16, 16, 16), (20, 20, 20)),
         training=Training(
             points=2500,
             condition_points=200,
