@@ -7,9 +7,11 @@ Heavy modules are imported inside the commands, so that `kdpinn --help` answers 
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
+from kdpinn import __version__
 from kdpinn.commands import fields, files, live, quantization, releases, runs, structures, studies
 
 app = typer.Typer(
@@ -21,8 +23,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kdpinn {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare() -> None:
+def prepare(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
     """What has to be settled before torch is loaded."""
     # Idle OpenMP threads spin by default, on the core that the native kernels' threads want: with
     # two cores a training iteration took 1.3 to 1.8 times as long.

@@ -40,6 +40,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_USE, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Looked up when it is asked for only."""
+        from importlib.metadata import version
+
+        _say(f"kdpinn-runtime {version('kdpinn-runtime')}")
+        parser.exit()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: those of the process); returns the exit code."""
     options = _parser().parse_args(arguments)
@@ -62,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Evaluate and check a model file. "
         "Exit codes: 0 pass, 1 a check failed, 2 wrong use.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -212,6 +222,8 @@ def _eval_point(model: Evaluator, options: argparse.Namespace) -> None:
 
 def _eval_csv(model: Evaluator, options: argparse.Namespace) -> None:
     how = {"dtype": options.dtype, "derivatives": options.derivatives}
+    if not os.path.exists(options.csv):
+        raise FileNotFoundError(f"{options.csv}: no such file")
     with open(options.csv, encoding="utf-8", newline="") as source:
         try:
             if options.out is None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from kdpinn import pipeline
+from kdpinn import __version__, pipeline
 from kdpinn.cli import app
 from kdpinn_export import BaselineTables, baseline_points, plain_network, to_kdp
 from kdpinn_runtime import write
@@ -78,6 +78,10 @@ def test_help_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_told() -> None:
+    assert kdpinn("--version").output == f"kdpinn {__version__}\n"
 
 
 def test_problems_as_text_and_json() -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -209,6 +210,12 @@ def test_bench_in_company_with_cold_caches(command, path, company):
     assert 0 <= timing["misses"] <= timing["count"]
 
 
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit, match="^0$"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"kdpinn-runtime {version('kdpinn-runtime')}\n"
+
+
 WRONG = {
     "no command": ([], "COMMAND"),
     "unknown command": (["fly"], "fly"),
@@ -223,7 +230,7 @@ WRONG = {
     "no point": (["eval", "model.kdp"], "x=0.3 t=0.5"),
     "point and csv": (["eval", "model.kdp", "x=1", "--csv", "f"], "either"),
     "out without csv": (["eval", "model.kdp", "x=1", "--out", "f"], "--out goes with --csv"),
-    "no such csv": (["eval", "model.kdp", "--csv", "none.csv"], "none.csv"),
+    "no such csv": (["eval", "model.kdp", "--csv", "none.csv"], "runtime: none.csv: no such file"),
     "unknown input": (["eval", "model.kdp", "x=1", "y=1"], "no input 'y', its inputs: x, t"),
     "missing input": (["eval", "model.kdp", "x=1"], "no value for t"),
     "twice": (["eval", "model.kdp", "x=1", "x=1"], "'x' is given twice"),
