@@ -161,7 +161,7 @@ RECIPES = {
     "best": Recipe(
         pruning=Pruning(),
         teacher=(20, 20, 20, 20),
-        students=((12, 8, 8), (16, 16, 16), (20, 20, 20)),
+        students=((10, 10, 10), (16, 16, 16), (20, 20, 20)),
         training=Training(
             points=2500,
             condition_points=200,
@@ -182,6 +182,7 @@ FROM_NEIGHBORS = {
     ),
     "best": replace(
         RECIPES["best"],
+        students=((12, 8, 8), (16, 16, 16), (20, 20, 20)),
         training=replace(
             RECIPES["best"].training,
             curriculum=NEIGHBORS,
