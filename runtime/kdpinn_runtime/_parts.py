@@ -19,7 +19,7 @@ from ._limits import (
 )
 from ._refusals import Problems
 
-ACTIVATIONS = ("identity", "tanh", "sin", "sigmoid", "silu")
+ACTIVATIONS = ("identity", "tanh", "sin", "sigmoid", "silu", "relu", "gelu")
 """Activation names; the position is the number in the file."""
 
 FactorKind = Literal["coordinate", "value", "first", "second", "parameter", "data"]
