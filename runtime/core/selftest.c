@@ -65,7 +65,7 @@ static double accumulated(double operations) {
  * `fed_copies` of them, and in the Walsh-Hadamard basis, where all sets of weights meet the sum of all
  * copies, the terms that are rounded are at most `sets` times as large as the result's. */
 static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, replay *a) {
-    static const double slopes[KD_ACTIVATIONS] = {1, 1, 1, 0.25, 1.1}; /* largest |f'| */
+    static const double slopes[KD_ACTIVATIONS] = {1, 1, 1, 0.25, 1.1, 1, 1.13}; /* largest |f'| */
     const uint32_t columns = layer->sets * layer->n_in;
     const double repeated = fed_copies / layer->sets;
     uint32_t o, i;
@@ -78,7 +78,7 @@ static void bound_layer(const kd_stored_layer *layer, uint32_t fed_copies, repla
         error += accumulated(fed_copies * layer->n_in + 4) * layer->sets * size;
         if (layer->activation != KD_IDENTITY) /* an elementary function errs by 8 units at most */
             error = slopes[layer->activation] * error + 8 * accumulated(1) * larger(size, 1);
-        if (layer->activation != KD_IDENTITY && layer->activation != KD_SILU && size > 1) size = 1;
+        if (layer->activation >= KD_TANH && layer->activation <= KD_SIGMOID && size > 1) size = 1; /* bounded */
         a->size[o] = layer->activation == KD_SIGMOID ? 1 : size, a->error[o] = error;
     }
     for (o = 0; o < layer->n_out; ++o) a->fed[o] = a->size[o], a->fed_error[o] = a->error[o];

@@ -28,6 +28,10 @@ static inline vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), 
 static inline vec v_copysign(vec a, vec sign) {
     return _mm256_or_ps(a, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)));
 }
+/* a where z < 0; b elsewhere, NaN included. */
+static inline vec v_where_negative(vec z, vec a, vec b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_LT_OQ));
+}
 static inline vec v_round(vec a) { return _mm256_round_ps(a, 8); }
 /* 2^k for whole k in [-126, 127]: k + 127 lands in the low bits of the sum, then in the exponent. */
 static inline vec v_exp2i(vec k) {
@@ -66,6 +70,9 @@ static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); 
 static inline vec v_abs(vec a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
 static inline vec v_copysign(vec a, vec sign) {
     return _mm256_or_pd(a, _mm256_and_pd(sign, _mm256_set1_pd(-0.0)));
+}
+static inline vec v_where_negative(vec z, vec a, vec b) {
+    return _mm256_blendv_pd(b, a, _mm256_cmp_pd(z, _mm256_setzero_pd(), _CMP_LT_OQ));
 }
 static inline vec v_round(vec a) { return _mm256_round_pd(a, 8); }
 /* 2^k for whole k in [-1022, 1023], as above. */

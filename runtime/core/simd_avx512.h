@@ -57,6 +57,10 @@ static inline vec v_packed(vec a) { return _mm512_castsi512_ps(_mm512_slli_epi32
 static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vec v_estimate(vec a) { return _mm512_rcp14_ps(a); }
 #define KD_NEWTON 0 /* steps from the estimate of a reciprocal, 2^-14, to half the precision */
+/* a where z < 0; b elsewhere, NaN included. */
+static inline vec v_where_negative(vec z, vec a, vec b) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(z, _mm512_setzero_ps(), _CMP_LT_OQ), b, a);
+}
 static inline vec v_round(vec a) { return _mm512_roundscale_ps(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {
@@ -100,6 +104,9 @@ static inline vec v_copysign(vec a, vec sign) {
 static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_pd(a, b, c); }
 static inline vec v_estimate(vec a) { return _mm512_rcp14_pd(a); }
 #define KD_NEWTON 1
+static inline vec v_where_negative(vec z, vec a, vec b) {
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(z, _mm512_setzero_pd(), _CMP_LT_OQ), b, a);
+}
 static inline vec v_round(vec a) { return _mm512_roundscale_pd(a, 8); }
 static inline vec v_exp2i(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), k); }
 static inline int v_any_outside(vec a, vec lower, vec upper) {

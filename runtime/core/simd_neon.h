@@ -27,6 +27,8 @@ static inline vec v_max(vec a, vec b) { return vmaxnmq_f32(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 static inline vec v_abs(vec a) { return vabsq_f32(a); }
 static inline vec v_copysign(vec a, vec sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, a); }
+/* a where z < 0; b elsewhere, NaN included. */
+static inline vec v_where_negative(vec z, vec a, vec b) { return vbslq_f32(vcltzq_f32(z), a, b); }
 static inline vec v_round(vec a) { return vrndnq_f32(a); }
 /* 2^k for whole k in [-126, 127]. */
 static inline vec v_exp2i(vec k) {
@@ -61,6 +63,7 @@ static inline vec v_abs(vec a) { return vabsq_f64(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return vbslq_f64(vdupq_n_u64(0x8000000000000000u), sign, a);
 }
+static inline vec v_where_negative(vec z, vec a, vec b) { return vbslq_f64(vcltzq_f64(z), a, b); }
 static inline vec v_round(vec a) { return vrndnq_f64(a); }
 /* 2^k for whole k in [-1022, 1023]. */
 static inline vec v_exp2i(vec k) {

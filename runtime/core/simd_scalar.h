@@ -54,6 +54,8 @@ static inline vec v_copysign(vec a, vec sign) {
     u.bits |= s.bits & KD_SIGN_BIT;
     return u.value;
 }
+/* a where z < 0; b elsewhere, NaN included. */
+static inline vec v_where_negative(vec z, vec a, vec b) { return z < 0 ? a : b; }
 static inline vec v_round(vec a) { return (a + KD_MAGIC) - KD_MAGIC; }
 static inline vec v_exp2i(vec k) {
     pun_t u;

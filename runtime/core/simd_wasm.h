@@ -30,6 +30,10 @@ static inline vec v_abs(vec a) { return wasm_f32x4_abs(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return wasm_v128_bitselect(sign, a, wasm_i32x4_splat((int32_t)0x80000000u));
 }
+/* a where z < 0; b elsewhere, NaN included. */
+static inline vec v_where_negative(vec z, vec a, vec b) {
+    return wasm_v128_bitselect(a, b, wasm_f32x4_lt(z, v_set1(0)));
+}
 static inline vec v_round(vec a) { return wasm_f32x4_nearest(a); }
 /* 2^k for whole k in [-126, 127]: k + 127 lands in the low bits of the sum, then in the exponent. */
 static inline vec v_exp2i(vec k) { return wasm_i32x4_shl(v_add(k, v_set1(12582912.0f + 127.0f)), 23); }
@@ -52,6 +56,9 @@ static inline vec v_fma(vec a, vec b, vec c) { return wasm_f64x2_add(wasm_f64x2_
 static inline vec v_abs(vec a) { return wasm_f64x2_abs(a); }
 static inline vec v_copysign(vec a, vec sign) {
     return wasm_v128_bitselect(sign, a, wasm_i64x2_splat((int64_t)0x8000000000000000u));
+}
+static inline vec v_where_negative(vec z, vec a, vec b) {
+    return wasm_v128_bitselect(a, b, wasm_f64x2_lt(z, v_set1(0)));
 }
 static inline vec v_round(vec a) { return wasm_f64x2_nearest(a); }
 /* 2^k for whole k in [-1022, 1023], as above. */

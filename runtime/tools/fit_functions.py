@@ -1,4 +1,4 @@
-"""Prints `core/coefficients.h`: polynomials and constants of the core's exp, tanh and sin.
+"""Prints `core/coefficients.h`: polynomials and constants of the core's exp, tanh, sin, gelu.
 
 Each polynomial interpolates its function at Chebyshev nodes in 60-digit arithmetic, which is
 within a small factor of the minimax error; the degrees are the lowest whose error lies below a
@@ -47,6 +47,21 @@ def sin_tail(s: mp.mpf) -> mp.mpf:
 def cos_tail(s: mp.mpf) -> mp.mpf:
     """(cos r - 1 + s/2) / s^2 with s = r^2."""
     return mp.mpf(1) / 24 if s == 0 else (mp.cos(mp.sqrt(s)) - 1 + s / 2) / s**2
+
+
+def mills(center: mp.mpf) -> Callable[[mp.mpf], mp.mpf]:
+    """(a + center) Phi(-a) e^(a^2 / 2) as a function of t = (a - center) / (a + center).
+
+    Phi is the normal distribution, Phi(-a) e^(a^2 / 2) sqrt(2 pi) its Mills ratio, which falls like
+    1 / a: the product varies little. Its map of [0, inf) to [-1, 1) is that of Schonfelder, Math.
+    Comp. 32 (1978) 1232, doi:10.1090/S0025-5718-1978-0494846-8.
+    """
+
+    def product(t: mp.mpf) -> mp.mpf:
+        a = center * (1 + t) / (1 - t)
+        return (a + center) * mp.exp(a**2 / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+    return product
 
 
 def split(value: mp.mpf, bits: int, parts: int) -> list[mp.mpf]:
@@ -113,6 +128,15 @@ def precision(
     define("KD_PI", split(mp.pi, bits, parts), suffix)
 
 
+def normal_tail(suffix: str, center: float, limit: float, degree: int) -> None:
+    """Prints the fit of `mills` for |z| up to `limit`, where e^(-z^2 / 2) is barely normal."""
+    k, end = mp.mpf(center), mp.mpf(limit)
+    fit = interpolate(mills(k), mp.mpf(-1), (end - k) / (end + k), degree)
+    define("KD_MILLS", fit, suffix)
+    print(f"#define KD_MILLS_CENTER {center}{suffix}")
+    print(f"#define KD_GELU_LIMIT {limit}{suffix}")
+
+
 def main() -> None:
     """Prints the header."""
     print("/* Written by tools/fit_functions.py; lowest order first. */")
@@ -122,8 +146,10 @@ def main() -> None:
     define("KD_TANH_ABOVE", above, "f")
     define("KD_TANH_BELOW", below, "f")
     print(f"#define KD_TANH_LIMIT {TANH_LIMIT}f")
+    normal_tail("f", 3.5, 13.19, 9)
     print("#else")
     precision("", 10, 7, 7, 30, 3)
+    normal_tail("", 5.0, 37.6, 21)
     print("#endif")
 
 
