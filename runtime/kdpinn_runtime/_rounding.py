@@ -13,7 +13,9 @@ Array = NDArray[np.float64]
 _UNIT = np.finfo(np.float64).eps / 2
 _ACTIVATION_ULPS = 8.0  # of an elementary function; libm and the core stay below 4
 _SLOPES = {"identity": 1.0, "tanh": 1.0, "sin": 1.0, "sigmoid": 0.25, "silu": 1.1}
-"""Largest |derivative|; silu's is 1.0998 at 2.3994."""
+_SLOPES |= {"relu": 1.0, "gelu": 1.13}
+"""Largest |derivative|; silu's is 1.0998 at 2.3994, gelu's 1.1290 at the square root of 2."""
+_BOUNDED = ("tanh", "sin", "sigmoid")
 
 
 def _gamma(k: int) -> float:
@@ -45,7 +47,7 @@ def float64_bound(file: ModelFile, points: NDArray[np.float64]) -> float:
         e = weight @ e + _gamma(weight.shape[1] + 4) * spread * s
         if layer.activation != "identity":
             e = _SLOPES[layer.activation] * e + _ACTIVATION_ULPS * _UNIT * np.maximum(s, 1.0)
-        a = s if layer.activation in ("identity", "silu") else np.minimum(s, 1.0)
+        a = np.minimum(s, 1.0) if layer.activation in _BOUNDED else s
         if layer.activation == "sigmoid":
             a = np.ones_like(s)
     scale, shift = np.abs(file.output_scale), np.abs(file.output_shift)

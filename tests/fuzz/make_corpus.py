@@ -41,6 +41,8 @@ def seeds():
         "deep": bare_model(sizes=(1, 2, 3, 4, 5, 2), activation="sin"),
         "many": bare_model(sizes=(4, 6, 4), activation="sigmoid"),
         "silu": bare_model(sizes=(3, 5, 3), activation="silu", dtype=np.float64),
+        "relu": bare_model(sizes=(2, 3, 1), activation="relu"),
+        "gelu": bare_model(sizes=(2, 3, 1), activation="gelu", dtype=np.float64),
         "tied": tied_tiny(),
         "tied-swap": tied_model("swap with signs and both", hidden=(2, 3), dtype=np.float64),
         "functions": mapped_tiny(),

@@ -191,6 +191,37 @@ MUTATIONS = {
         "v_fma(z, of.second, v_mul(v_set1(2), of.first)),",
         "v_fma(z, of.second, of.first),",
     ),
+    "slope of relu at its kink": (
+        "functions.inc",
+        "v_where_negative(v_sub(zero, z), v_set1(1), zero)",
+        "v_where_negative(z, zero, v_set1(1))",
+    ),
+    "relu of what is no number": (
+        "functions.inc",
+        "v_where_negative(z, zero, z)",
+        "v_where_negative(v_sub(zero, z), z, zero)",
+    ),
+    "upper tail of gelu": (
+        "functions.inc",
+        "v_where_negative(z, lower, v_sub(v_set1(1), lower))",
+        "v_where_negative(z, lower, v_add(v_set1(1), lower))",
+    ),
+    "curvature of gelu": (
+        "functions.inc",
+        "v_mul(q, v_sub(v_set1(2), square))",
+        "v_mul(q, v_sub(v_set1(1), square))",
+    ),
+    "gelu beyond its limit": (
+        "functions.inc",
+        "e[g], v_set1(0));",
+        "e[g], e[g]);",
+    ),
+    "digit in the table of float gelu": ("coefficients.h", "3.15424679e-1f", "3.15426679e-1f"),
+    "digit in the table of double gelu": (
+        "coefficients.h",
+        "4.9530561596997451e-1",
+        "4.9530561596927451e-1",
+    ),
     "difference for a sum in a butterfly": (
         "tied.inc",
         "b[k] = v_sub(a[k], b[k]), a[k] = sum;",

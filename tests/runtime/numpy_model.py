@@ -6,6 +6,7 @@ Second derivatives of a layer z -> a(W z + b): with s = W z + b,
 a(s)_i = a'(s) s_i and a(s)_ij = a''(s) s_i s_j + a'(s) s_ij.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -18,6 +19,15 @@ def _sigmoid(s):
     return np.where(s >= 0, 1 / (1 + np.exp(-abs(s))), np.exp(-abs(s)) / (1 + np.exp(-abs(s))))
 
 
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def _gelu(s):
+    below = _erfc(-s / np.sqrt(2)) / 2  # the normal distribution
+    density = np.exp(-(s**2) / 2) / np.sqrt(2 * np.pi)
+    return s * below, below + s * density, density * (2 - s**2)
+
+
 def activation(name, s):
     """Value, first and second derivative of the activation at s, any shape."""
     if name == "identity":
@@ -28,6 +38,10 @@ def activation(name, s):
         return t, first, -2 * t * first
     if name == "sin":
         return np.sin(s), np.cos(s), -np.sin(s)
+    if name == "relu":
+        return np.maximum(s, 0), (s > 0).astype(np.float64), np.zeros_like(s)
+    if name == "gelu":
+        return _gelu(s)
     value, complement = _sigmoid(s), _sigmoid(-s)
     first = value * complement
     second = first * (complement - value)

@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
     uint32_t s, activation;
     if (calls[0] == NULL) return 2;
     for (s = 0; s < sizeof shapes / sizeof *shapes; ++s)
-        for (activation = KD_TANH; activation <= KD_SILU; ++activation) {
+        for (activation = KD_TANH; activation < KD_ACTIVATIONS; ++activation) {
             const uint32_t *const w = shapes[s];
             const size_t n = 21, parameters = (w[0] + 1) * w[1] + (w[1] + 1) * w[2] + (w[2] + 1) * w[3];
             const size_t entries = (size_t)(2 + w[0]) * n * w[3];

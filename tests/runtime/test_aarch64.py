@@ -73,7 +73,7 @@ def within_bound(file, said, x, dtype):
 
 @pytest.mark.parametrize("isa", ["neon", "scalar"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu"])
+@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu", "relu", "gelu"])
 def test_jets_lie_within_the_rounding_bound(device, tmp_path, isa, dtype, activation):
     for sizes in ((2, 9, 13, 1), (2, 1, 1), (2, 64, 7, 1)):
         file = sample(sizes=sizes, activation=activation)

@@ -22,7 +22,7 @@ WIDTHS = (
     (4, 5, 6, 9, 2),
     (1, 2, 1),
 )
-ACTIVATIONS = ("tanh", "sin", "sigmoid", "silu")
+ACTIVATIONS = ("tanh", "sin", "sigmoid", "silu", "relu", "gelu")
 UNIT = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 
 
@@ -90,9 +90,10 @@ def test_the_rounding_bound_sees_a_changed_weight(dtype, change):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", [(2, 10, 10, 10, 1), (3, 7, 11, 13, 3), (2, 66, 1)])
-def test_a_point_has_one_answer_wherever_it_stands(isa, dtype, sizes):
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+def test_a_point_has_one_answer_wherever_it_stands(isa, dtype, sizes, activation):
     """Bit for bit: independent of the batch's size, the position in it, and the thread count."""
-    file = bare_model(sizes=sizes)
+    file = bare_model(sizes=sizes, activation=activation)
     model = load(pack(file), isa=isa)
     x = points_in(file, max(COUNTS), dtype)
     whole, jets = model(x), model.jet(x).channels

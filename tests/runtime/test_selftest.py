@@ -35,7 +35,9 @@ def with_limits(file, **limits):
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu", "identity"])
+@pytest.mark.parametrize(
+    "activation", ["tanh", "sin", "sigmoid", "silu", "relu", "gelu", "identity"]
+)
 def test_figures_are_those_of_verify(isa, dtype, activation):
     """The file's weights have the replay's type: `verify` compares in the same arithmetic."""
     file = many_points(dtype, activation=activation)
@@ -150,7 +152,7 @@ def test_wrong_types_are_named():
 
 def test_the_bound_of_float64_holds_for_large_weights():
     """Weights three times larger: rounding grows, and the limit of the known answers with it."""
-    for activation in ("tanh", "sin", "sigmoid", "silu"):
+    for activation in ("tanh", "sin", "sigmoid", "silu", "relu", "gelu"):
         base = bare_model(sizes=(2, 50, 50, 1), dtype=np.float64)
         layers = tuple(
             replace(layer, weight=3 * layer.weight)

@@ -54,7 +54,7 @@ def turned(generator, channels, pairs):
 @EVERY_ISA
 @EVERY_DTYPE
 @EVERY_SYMMETRY
-@pytest.mark.parametrize("activation", ["tanh", "silu"])
+@pytest.mark.parametrize("activation", ["tanh", "silu", "relu", "gelu"])
 def test_the_symmetry_holds_to_the_last_bit(isa, dtype, name, activation):
     """Of values and derivatives, tile and single point, odd activation or not."""
     for hidden in ((3,), (9, 5), (16, 17, 2)):
@@ -143,7 +143,7 @@ def test_without_tied_layers_the_symmetry_is_lost_in_rounding(isa, dtype):
 @EVERY_DTYPE
 @EVERY_GROUP
 def test_jets_lie_within_the_rounding_bound_of_the_network_written_out(isa, dtype, name):
-    for activation in ("tanh", "sin", "sigmoid", "silu"):
+    for activation in ("tanh", "sin", "sigmoid", "silu", "relu", "gelu"):
         file = tied_model(name, (5, 9, 4), activation=activation)
         pairs = all_pairs(len(file.inputs))
         x = points_in(file, 70, dtype)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kdp_samples import bare_model, burgers_equation, network, sample, with_baseline
+from normal_distribution import distribution
 from numpy_model import NumpyModel
 
 from kdpinn_runtime import verify
@@ -152,7 +153,9 @@ def test_the_table_lines_up():
     assert lines[-1] == "passed"
 
 
-@pytest.mark.parametrize("activation", ["identity", "tanh", "sin", "sigmoid", "silu"])
+@pytest.mark.parametrize(
+    "activation", ["identity", "tanh", "sin", "sigmoid", "silu", "relu", "gelu"]
+)
 @pytest.mark.parametrize("widths", [(2, 1), (2, 50, 50, 50, 1), (1, 3, 3)])
 def test_the_float64_bound_holds_for_another_order_of_summation(activation, widths):
     """Against the same network in extended precision, the points many and the weights large."""
@@ -175,6 +178,8 @@ def test_the_float64_bound_holds_for_another_order_of_summation(activation, widt
         "sin": np.sin,
         "sigmoid": lambda s: 1 / (1 + np.exp(-s)),
         "silu": lambda s: s / (1 + np.exp(-s)),
+        "relu": lambda s: np.maximum(s, 0),
+        "gelu": lambda s: s * distribution(s),
     }
     for layer in model.layers:
         z = functions[layer.activation](z @ layer.weight.T.astype(np.longdouble) + layer.bias)
@@ -235,7 +240,7 @@ def test_too_few_calls_for_a_quantile_are_said():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu"])
+@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu", "relu", "gelu"])
 def test_the_core_passes(activation, dtype):
     pytest.importorskip("kdpinn_runtime._core", reason="the C core is not built")
     verdict = verify(pack(sample(activation=activation, dtype=dtype)), **QUICK)
