@@ -191,8 +191,8 @@ def _layer(
     problems.require(
         fields["activation"] < len(ACTIVATIONS),
         "LAYER",
-        f"the activation is {fields['activation']}, expected 0 .. {len(ACTIVATIONS) - 1} "
-        f"({', '.join(ACTIVATIONS)})",
+        f"the activation is {fields['activation']}, this runtime knows 0 .. "
+        f"{len(ACTIVATIONS) - 1} ({', '.join(ACTIVATIONS)}): update it",
     )
     problems.raise_if_any()
     weight, bias = tensors[fields["weight"]], tensors[fields["bias"]]

@@ -108,10 +108,10 @@ def sample(**options):
     )
 
 
-def tiny():
+def tiny(**options):
     """The smallest model with every kind of record, for exhaustive tests."""
-    file = sample(sizes=(2, 1, 1))
-    return replace(file, baseline=with_baseline(bare_model(sizes=(2, 1, 1)), n=1).baseline)
+    options = {"sizes": (2, 1, 1)} | options
+    return replace(sample(**options), baseline=with_baseline(bare_model(**options), n=1).baseline)
 
 
 def same(a, b):

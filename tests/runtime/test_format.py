@@ -132,9 +132,9 @@ WRONG_PARTS = {
         r"weight\[0, 1\]",
     ),
     "activation": (
-        lambda: Layer(weight=ONE, bias=ONE[0], activation="gelu"),
+        lambda: Layer(weight=ONE, bias=ONE[0], activation="softplus"),
         "LAYER",
-        "'gelu', known: identity, tanh, sin",
+        "'softplus', known: identity, tanh, sin",
     ),
     "factor kind": (lambda: Factor(kind="third", a=0), "RESIDUAL", "'third', known: coordinate"),
     "factor index": (lambda: Factor(kind="value", a=-1), "RESIDUAL", "-1"),

@@ -187,7 +187,7 @@ CASES = (
             "section 0.*end at",
         ),
         "dtype 0": ("DTYPE", edit(GOOD, TENSOR, 0, 8, "I", 0), "tensor 0.*type 0"),
-        "activation": ("LAYER", edit(GOOD, DENSE, 0, 8, "I", 5), "layer 0.*activation is 5"),
+        "activation": ("LAYER", edit(GOOD, DENSE, 0, 8, "I", 7), "layer 0.*activation is 7"),
         "width": ("LAYER", edit(GOOD, DENSE, 1, 12, "I", 4), "layer 1"),
         "weight from nowhere": ("LAYER", edit(GOOD, DENSE, 0, 20, "I", 99), "tensor 99|99"),
         "weight from baseline": ("LAYER", edit(GOOD, DENSE, 0, 20, "I", 6), "6"),

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def harness(programs):
 
 
 @pytest.fixture(
-    scope="module", params=[tiny, tied_tiny, mapped_tiny], ids=["plain", "tied", "functions"]
+    scope="module",
+    params=[tiny, partial(tiny, activation="gelu"), tied_tiny, mapped_tiny],
+    ids=["plain", "gelu", "tied", "functions"],
 )
 def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.kdp"
