@@ -17,6 +17,8 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sin": torch.sin,
     "sigmoid": torch.sigmoid,
     "silu": torch.nn.functional.silu,
+    "relu": torch.relu,
+    "gelu": torch.nn.functional.gelu,
 }
 
 OPERATIONS: dict[str, Callable[..., torch.Tensor]] = {

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating[Any]]
 T = TypeVar("T")
-Function = Literal["tanh", "sin", "cos", "sigmoid", "exp", "reciprocal"]
+Function = Literal["tanh", "sin", "cos", "sigmoid", "exp", "reciprocal", "erf", "relu", "step"]
 
 KERNEL_ERROR = 16.0
-"""Permitted absolute error of an engine's tanh, sin, cos, sigmoid, in unit roundoffs.
+"""Permitted absolute error of an engine's tanh, sin, cos, sigmoid, erf, in unit roundoffs.
 
 Twice the worst of onnxruntime 1.31 (7.8: tanh in double precision; 5.5 in single) over 3e6
 arguments in [-30, 30]; the C core's tanh states 2e-7, 3.4 unit roundoffs of float32."""
+
+FLUSHED = 16.0
+"""Smallest normal numbers below which an exponential may be zero; the C core's gelu: 5."""
 
 
 class Arithmetic(Protocol[T]):
@@ -59,6 +62,18 @@ def sigmoid(v: FloatArray) -> FloatArray:
     return np.asarray(np.where(v >= 0, one, e) / (one + e))
 
 
+def erf(v: FloatArray) -> FloatArray:
+    """The error function, in the dtype of `v`."""
+    from scipy import special  # 0.1 s to import; only gelu needs it
+
+    return np.asarray(special.erf(v))
+
+
+def step(v: FloatArray) -> FloatArray:
+    """1 where v > 0, else 0: the slope of relu, in the dtype of `v`."""
+    return (v > 0).astype(v.dtype)
+
+
 FUNCTIONS: dict[Function, Callable[[Any], Any]] = {
     "tanh": np.tanh,
     "sin": np.sin,
@@ -66,6 +81,9 @@ FUNCTIONS: dict[Function, Callable[[Any], Any]] = {
     "sigmoid": sigmoid,
     "exp": np.exp,
     "reciprocal": np.reciprocal,
+    "erf": erf,
+    "relu": lambda v: np.maximum(v, 0),
+    "step": step,
 }
 
 
@@ -93,7 +111,7 @@ class Floating:
         return np.asarray(a @ narrow.T)
 
     def function(self, name: Function, a: FloatArray) -> FloatArray:
-        """An elementary function of numpy."""
+        """An elementary function in this dtype."""
         return np.asarray(FUNCTIONS[name](a))
 
     def columns(self, a: FloatArray, start: int, stop: int) -> FloatArray:
@@ -142,6 +160,9 @@ class RunningError:
     ) -> None:
         self.dtype, self.copies = dtype, copies
         self.u = float(np.finfo(dtype).eps + np.finfo(np.float64).eps) / 2
+        # What an engine may take for zero: numbers near the smallest normal one. Of half precision
+        # they would be no small ones.
+        self.flushed = 0.0 if dtype is np.float16 else FLUSHED * float(np.finfo(dtype).tiny)
 
     def gamma(self, k: int) -> float:
         """k u / (1 - k u)."""
@@ -178,7 +199,12 @@ class RunningError:
         """f(a): |f(a + e) - f(a)| <= |f'(a)| e + sup|f''| e^2 / 2, and the kernel's own error."""
         value = np.asarray(FUNCTIONS[name](a.value))
         if name == "exp":  # err relatively, by at most KERNEL_ERROR * u too
-            return Bounded(value, value * (np.expm1(a.error) + KERNEL_ERROR * self.u))
+            error = value * (np.expm1(a.error) + KERNEL_ERROR * self.u)
+            return Bounded(value, error + self.flushed)
+        if name == "relu":  # as steep as 1 at most, and exact
+            return Bounded(value, np.where(a.value < -a.error, 0.0, a.error))
+        if name == "step":  # either side, where the error of `a` reaches over zero
+            return Bounded(value, (np.abs(a.value) <= a.error).astype(np.float64))
         if name == "reciprocal":
             size = np.abs(a.value)
             least = np.maximum(size - a.error, np.finfo(np.float64).tiny)
@@ -205,4 +231,6 @@ def _slope(name: Function, a: Array, value: Array) -> tuple[Array, float]:
         return 1.0 - value**2, 0.7699  # 4 / (3 sqrt 3), rounded up
     if name == "sigmoid":
         return value * (1.0 - value), 0.0963  # 1 / (6 sqrt 3), rounded up
+    if name == "erf":
+        return 2.0 / np.sqrt(np.pi) * np.exp(-(a**2)), 0.9679  # 2 sqrt(2 / (e pi)), rounded up
     return np.abs(np.cos(a) if name == "sin" else np.sin(a)), 1.0

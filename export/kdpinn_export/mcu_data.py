@@ -13,7 +13,7 @@ from .fixed_point import FixedLayer, FixedNetwork
 
 MOST_ROWS = 16
 """Neurons whose sums stay in registers together."""
-ACTIVATIONS = {"tanh": "tanh_", "sin": "sin_", "sigmoid": "sigmoid_", "silu": "silu_"}
+ACTIVATIONS = {name: f"{name}_" for name in ("tanh", "sin", "sigmoid", "silu", "relu", "gelu")}
 
 
 def rows_of(n_out: int) -> int:

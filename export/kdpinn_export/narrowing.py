@@ -14,7 +14,7 @@ from .check import default_points
 from .grids import post_training
 from .maps import Jets, features_of, impose
 from .target import Precision, Request
-from .taylor import evaluate
+from .taylor import evaluate, normal_cdf
 
 F16_MOST = float(np.finfo(np.float16).max)
 
@@ -116,6 +116,8 @@ def bent(arithmetic: RunningError, activation: str, z: Bounded) -> Bounded:
             return z
         case "silu":
             return arithmetic.multiply(z, arithmetic.function("sigmoid", z))
-        case "tanh" | "sin" | "sigmoid":
+        case "gelu":
+            return arithmetic.multiply(z, normal_cdf(arithmetic, z))
+        case "tanh" | "sin" | "sigmoid" | "relu":
             return arithmetic.function(activation, z)
     raise ValueError(f"no bound is known for the activation {activation!r}")

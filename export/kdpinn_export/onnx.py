@@ -25,6 +25,7 @@ OPERATORS = frozenset(
         "Concat",
         "Cos",
         "DequantizeLinear",
+        "Erf",
         "Exp",
         "Gather",
         "Gemm",
@@ -33,7 +34,9 @@ OPERATORS = frozenset(
         "Mul",
         "Neg",
         "Reciprocal",
+        "Relu",
         "Sigmoid",
+        "Sign",
         "Sin",
         "Split",
         "Sub",
@@ -60,6 +63,8 @@ def to_onnx(
     domain and parameters as JSON and `digest`, the hexadecimal SHA-256 of the model file that this
     graph was made from (empty: left out). The same model gives the same bytes (`to_bytes`). Raises
     ValueError if an output name would be taken twice.
+
+    gelu is made of Erf, which onnxruntime 1.31 has in float32 alone: it runs no f64 graph of it.
     """
     graph = build_graph(model, derivatives, np.float32 if dtype == "f32" else np.float64)
     proto = helper.make_model(

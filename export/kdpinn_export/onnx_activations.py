@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -73,9 +74,43 @@ def _silu_jet(b: Builder, v: str, bent: bool) -> tuple[str, str, str]:
     return b.node("Mul", v, s), slope, b.node("Add", twice, b.node("Mul", v, dds))
 
 
+def _relu(b: Builder, v: str) -> str:
+    return b.node("Relu", v)
+
+
+def _relu_jet(b: Builder, v: str, bent: bool) -> tuple[str, str, str]:
+    """max(v, 0), 1 where v > 0 else 0, 0; the last with a row for each point, like all channels."""
+    value = b.node("Relu", v)
+    slope = b.node("Sign", value)
+    return value, slope, b.node("Mul", b.constant(0.0), slope) if bent else ""
+
+
+def _gelu(b: Builder, v: str) -> str:
+    return b.node("Mul", v, _normal_cdf(b, v))
+
+
+def _gelu_jet(b: Builder, v: str, bent: bool) -> tuple[str, str, str]:
+    """v Phi, Phi + v q, q (2 - v^2) with q = exp(-v^2 / 2) / sqrt(2 pi)."""
+    phi, square = _normal_cdf(b, v), b.node("Mul", v, v)
+    q = b.node("Exp", b.node("Mul", b.constant(-0.5), square))
+    q = b.node("Mul", b.constant(1 / math.sqrt(2 * math.pi)), q)
+    slope = b.node("Add", phi, b.node("Mul", v, q))
+    if not bent:
+        return b.node("Mul", v, phi), slope, ""
+    return b.node("Mul", v, phi), slope, b.node("Mul", q, b.node("Sub", b.constant(2.0), square))
+
+
+def _normal_cdf(b: Builder, v: str) -> str:
+    """(1 + erf(v / sqrt 2)) / 2; the operator Gelu came only with opset 20."""
+    e = b.node("Erf", b.node("Mul", b.constant(math.sqrt(0.5)), v))
+    return b.node("Mul", b.constant(0.5), b.node("Add", b.constant(1.0), e))
+
+
 ACTIVATIONS: dict[str, Activation] = {
     "tanh": Activation(_tanh, _tanh_jet),
     "sin": Activation(_sin, _sin_jet),
     "sigmoid": Activation(_sigmoid, _sigmoid_jet),
     "silu": Activation(_silu, _silu_jet),
+    "relu": Activation(_relu, _relu_jet),
+    "gelu": Activation(_gelu, _gelu_jet),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -158,6 +159,28 @@ def _silu(ar: Arithmetic[T], v: T) -> tuple[T, T, T]:
     return ar.multiply(v, s), slope, ar.add(ar.multiply(two, ds), ar.multiply(v, dds))
 
 
+def _relu(ar: Arithmetic[T], v: T) -> tuple[T, T, T]:
+    """max(v, 0), 1 where v > 0 else 0, 0."""
+    slope = ar.function("step", v)
+    return ar.function("relu", v), slope, ar.multiply(ar.constant(np.zeros(1)), slope)
+
+
+def _gelu(ar: Arithmetic[T], v: T) -> tuple[T, T, T]:
+    """v Phi, Phi + v q, q (2 - v^2); q(v) = exp(-v^2 / 2) / sqrt(2 pi), of which Phi is the sum."""
+    phi, square = normal_cdf(ar, v), _square(ar, v)
+    q = ar.function("exp", ar.multiply(ar.constant(np.full(1, -0.5)), square))
+    q = ar.multiply(ar.constant(np.full(1, 1 / math.sqrt(2 * math.pi))), q)
+    two, minus = ar.constant(np.full(1, 2.0)), ar.constant(-np.ones(1))
+    bend = ar.multiply(q, ar.add(two, ar.multiply(minus, square)))
+    return ar.multiply(v, phi), ar.add(phi, ar.multiply(v, q)), bend
+
+
+def normal_cdf(ar: Arithmetic[T], v: T) -> T:
+    """Phi(v) = (1 + erf(v / sqrt 2)) / 2, the distribution function of the normal distribution."""
+    e = ar.function("erf", ar.multiply(ar.constant(np.full(1, math.sqrt(0.5))), v))
+    return ar.multiply(ar.constant(np.full(1, 0.5)), ar.add(ar.constant(np.ones(1)), e))
+
+
 def _square(ar: Arithmetic[T], a: T) -> T:
     return ar.multiply(a, a)
 
@@ -167,6 +190,8 @@ ACTIVATIONS: dict[str, Callable[..., tuple[Any, Any, Any]]] = {
     "sin": _sin,
     "sigmoid": _sigmoid,
     "silu": _silu,
+    "relu": _relu,
+    "gelu": _gelu,
 }
 
 

@@ -10,7 +10,9 @@ import kdpinn_runtime
 from kdpinn.problems import load_problem
 from kdpinn.shipping import model_file
 from kdpinn.teacher import new_field
-from kdpinn_bench.torch_model import TorchModel, nested_call
+from kdpinn_bench.cases import random_model
+from kdpinn_bench.torch_model import ACTIVATIONS, TorchModel, nested_call
+from kdpinn_bench.truth import truth
 from kdpinn_runtime import pack
 
 PROBLEMS = ("laplace", "poisson", "allen_cahn", "heat", "black_scholes", "burgers_family")
@@ -31,6 +33,14 @@ def test_values_are_those_of_the_file(name):
     got = TorchModel(file)(torch.from_numpy(x)).numpy()
     # A few dozen roundings of float32 terms, each at most of the size of the largest value.
     assert np.abs(got - want).max() <= 64 * 2.0**-24 * max(1.0, np.abs(want).max())
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_the_files(activation):
+    model = random_model((2, 9, 7, 1), activation)
+    x = np.random.default_rng(2).uniform(-1, 1, (50, 2)).astype(np.float32)
+    got = TorchModel(model)(torch.from_numpy(x)).numpy()
+    assert truth(model, x, derivatives=False).error_of(got)[1] <= 1
 
 
 def test_nested_derivatives_go_through_the_functions_of_the_coordinates():

@@ -54,7 +54,9 @@ def compiled(folder, file, *, derivatives, double):
 
 
 @needs_compiler
-@pytest.mark.parametrize("activation", ["tanh", "sin", "sigmoid", "silu", "identity"])
+@pytest.mark.parametrize(
+    "activation", ["tanh", "sin", "sigmoid", "silu", "relu", "gelu", "identity"]
+)
 def test_jets_lie_within_their_bound_in_float32(tmp_path, activation):
     file = model((3, 9, 5, 2), activation, physics=False)
     answers = known_answers(file, derivatives=True)
@@ -65,7 +67,9 @@ def test_jets_lie_within_their_bound_in_float32(tmp_path, activation):
 
 @needs_compiler
 @pytest.mark.parametrize("derivatives", [False, True])
-@pytest.mark.parametrize("file", [model((2, 20, 20, 1)), tied_model("four", (4, 3))])
+@pytest.mark.parametrize(
+    "file", [model((2, 20, 20, 1)), model((2, 9, 7, 1), "gelu"), tied_model("four", (4, 3))]
+)
 def test_doubles_are_those_of_the_core(tmp_path, file, derivatives):
     points = known_answers(file).points
     got = compiled(tmp_path, file, derivatives=derivatives, double=True)(points)

@@ -104,5 +104,5 @@ def test_zero_reference_is_refused():
 
 
 def test_unknown_activation_is_refused():
-    with pytest.raises(FormatError, match=r"'gelu', known: identity, tanh"):
-        plain_network(*arrays((2, 5, 1)), "gelu")
+    with pytest.raises(FormatError, match=r"'softplus', known: identity, tanh"):
+        plain_network(*arrays((2, 5, 1)), "softplus")

@@ -73,7 +73,7 @@ def test_files_pass_their_own_verification(name, dtype):
 
 
 @pytest.mark.parametrize("name", MAPS)
-@pytest.mark.parametrize("activation", ["identity", "tanh", "silu"])
+@pytest.mark.parametrize("activation", ["identity", "tanh", "silu", "relu", "gelu"])
 def test_evaluators_agree(name, activation):
     file = model(name, activation)
     x = points(file, 65)

@@ -49,7 +49,7 @@ def test_answers_lie_within_the_bound(tmp_path, sizes, precision):
     assert 0 < ran.share <= 1
 
 
-@pytest.mark.parametrize("activation", ["sin", "sigmoid", "silu", "identity"])
+@pytest.mark.parametrize("activation", ["sin", "sigmoid", "silu", "relu", "gelu", "identity"])
 def test_other_activations_in_float(tmp_path, activation):
     file = model((2, 7, 5, 1), activation, dtype="f64", physics=False)
     if activation == "identity":
@@ -192,6 +192,16 @@ def test_too_many_bits_and_too_large_weights_are_refused():
     layers += wide.layers[2:]
     with pytest.raises(ValueError, match="too large for fixed point"):
         fixed_network(narrowed(replace(wide, layers=layers), "i8"), box)
+
+
+@pytest.mark.parametrize("activation", ["sin", "sigmoid", "silu", "relu", "gelu"])
+def test_the_bound_of_narrowing_holds_for_every_activation(activation):
+    file = model((2, 9, 6, 2), activation, physics=False)
+    narrow = narrowed(file, "i8")
+    answers = known_answers(narrow)
+    bound = narrowing_bound(file, narrow, answers.points)
+    assert np.all(np.abs(answers.expected - bound.value) <= bound.error)
+    assert np.max(bound.error) < np.max(np.abs(bound.value))
 
 
 @pytest.mark.parametrize("precision", ["f16", "i16", "i12", "i8", "i6", "i4"])

@@ -150,7 +150,7 @@ def test_the_engine_says_so_too():
         verify_on(engine, model(), pack(model()), latency=False, seconds=0)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "silu", "identity"])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "silu", "relu", "gelu", "identity"])
 def test_the_torch_network_is_the_model(activation):
     import torch
 

@@ -18,7 +18,7 @@ from ..onnx_graph import INPUT, output_names
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """float32 and float64, a graph for each."""
+    """float32 and float64, a graph for each; float32 alone where there is a gelu."""
 
     name: str = "onnxruntime"
 
@@ -41,7 +41,9 @@ class OnnxRuntime:
             columns = session(str(x.dtype), derivatives).run(names, {INPUT: x})
             return as_channels(columns, len(model.outputs))
 
-        return EngineModel(model, data[64:96].hex(), channels, (np.float64, np.float32))
+        gelu = any(layer.activation == "gelu" for layer in model.layers)  # no Erf in float64
+        dtypes = (np.float32,) if gelu else (np.float64, np.float32)
+        return EngineModel(model, data[64:96].hex(), channels, dtypes)
 
 
 def as_channels(columns: list[FloatArray], fields: int) -> FloatArray:

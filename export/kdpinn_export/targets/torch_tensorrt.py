@@ -19,7 +19,14 @@ from ..answers import known_answers
 from ..target import Precision, Request
 from .tensorrt import BATCHES, gpu_missing, stamp
 
-FUNCTIONS = {"identity": "Identity", "tanh": "Tanh", "sigmoid": "Sigmoid", "silu": "SiLU"}
+FUNCTIONS = {
+    "identity": "Identity",
+    "tanh": "Tanh",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "relu": "ReLU",
+    "gelu": "GELU",
+}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ __device__ inline float sin_(float x) { return sinf(x); }
 __device__ inline double sin_(double x) { return sin(x); }
 __device__ inline float cos_(float x) { return cosf(x); }
 __device__ inline double cos_(double x) { return cos(x); }
+__device__ inline float erfc_(float x) { return erfcf(x); }
+__device__ inline double erfc_(double x) { return erfc(x); }
 
 /* y = W x for every channel, the bias for the value alone. */
 template <int N_IN, int N_OUT>
@@ -63,6 +65,12 @@ __device__ inline bent bend_sigmoid(real v) {
 __device__ inline bent bend_silu(real v) {
     const bent s = bend_sigmoid(v);
     return {v * s.value, fma_(v, s.slope, s.value), fma_(v, s.curvature, 2 * s.slope)};
+}
+__device__ inline bent bend_relu(real v) { return {v < 0 ? real(0) : v, real(v > 0), 0}; }
+__device__ inline bent bend_gelu(real v) {
+    const real cdf = real(0.5) * erfc_(real(-0.70710678118654752) * v);
+    const real density = real(0.39894228040143268) * exp_(real(-0.5) * v * v);
+    return {v * cdf, fma_(v, density, cdf), density * fma_(-v, v, real(2))};
 }
 __device__ inline bent bend_identity(real v) { return {v, 1, 0}; }
 
