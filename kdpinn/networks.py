@@ -45,8 +45,30 @@ def _silu(z: Tensor, order: int) -> Derivatives:
     return z * gate, first, slope * (2 + z * (1 - 2 * gate)) if order > 1 else None
 
 
+def _relu(z: Tensor, order: int) -> Derivatives:
+    first = (z > 0).to(z.dtype) if order else None
+    return torch.relu(z), first, torch.zeros_like(z) if order > 1 else None
+
+
+def _gelu(z: Tensor, order: int) -> Derivatives:
+    """z Phi, Phi + z q, q (2 - z^2) with the normal distribution Phi and its density q."""
+    phi = torch.erfc(-math.sqrt(0.5) * z) / 2  # 1 + erf would cancel for z < 0
+    if not order:
+        return z * phi, None, None
+    density = torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return z * phi, phi + z * density, density * (2 - z * z) if order > 1 else None
+
+
 ACTIVATIONS: Mapping[str, Callable[[Tensor, int], Derivatives]] = MappingProxyType(
-    {"identity": _identity, "tanh": _tanh, "sin": _sin, "sigmoid": _sigmoid, "silu": _silu}
+    {
+        "identity": _identity,
+        "tanh": _tanh,
+        "sin": _sin,
+        "sigmoid": _sigmoid,
+        "silu": _silu,
+        "relu": _relu,
+        "gelu": _gelu,
+    }
 )
 """Name -> function of (z, order) giving s(z), s'(z) from order 1 on and s''(z) from order 2 on."""
 

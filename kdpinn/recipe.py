@@ -195,7 +195,8 @@ class Recipe:
     Attributes:
         teacher: widths of the teacher's hidden layers.
         students: widths of the hidden layers of each student.
-        activation: of all hidden layers, a key of `kdpinn.networks.ACTIVATIONS`.
+        activation: of all hidden layers, a key of `kdpinn.networks.ACTIVATIONS`; relu only where
+            no second derivative is asked for.
         training: budget of the teacher, and of the student trained from scratch.
         distillation: budget of the students.
         fourier: random waves as further inputs of teacher and students; None for none.

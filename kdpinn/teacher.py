@@ -83,7 +83,13 @@ def new_field(
     seed: int,
     fourier: Fourier | None = None,
 ) -> Field:
-    """Untrained field on the problem's domain."""
+    """Untrained field on the problem's domain.
+
+    Raises:
+        ValueError: relu, which has no curvature, for a problem with second derivatives.
+    """
+    if activation == "relu":
+        _check_no_curvature(problem)
     features, exact = problem.maps()
     lower, upper = problem.domain.lower, problem.domain.upper
     if fourier is not None:
@@ -103,6 +109,15 @@ def new_field(
         exact=exact,
         unknown={name: problem.parameters[name] for name in problem.unknown},
     )
+
+
+def _check_no_curvature(problem: Problem) -> None:
+    parts = (*([None] if problem.residual is not None else []), *problem.conditions)
+    if any(problem.spec(part).pairs for part in parts):
+        raise ValueError(
+            f"{problem.owner} has second derivatives, and those of a relu network are zero: it "
+            "would learn nothing of them. Choose an activation that bends, such as tanh or gelu."
+        )
 
 
 def settings_for(

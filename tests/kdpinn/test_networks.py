@@ -45,6 +45,15 @@ def test_derivatives_of_activations_match_autograd(name):
     torch.testing.assert_close(second, expected_second, rtol=0, atol=8 * eps)
 
 
+def test_relu_and_gelu_are_torchs_own():
+    z = torch.linspace(-12, 12, 1001, dtype=torch.float64)
+    assert torch.equal(ACTIVATIONS["relu"](z, 0)[0], torch.nn.functional.relu(z))
+    # torch's 1 + erf rounds to multiples of eps / 2 before it is multiplied by z / 2.
+    expected = torch.nn.functional.gelu(z)
+    eps = torch.finfo(torch.float64).eps
+    assert ((ACTIVATIONS["gelu"](z, 0)[0] - expected).abs() <= 2 * eps * (1 + z.abs())).all()
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_skip_what_is_not_asked_for(name):
     z = torch.ones(1, dtype=torch.float64)
@@ -53,8 +62,8 @@ def test_activations_skip_what_is_not_asked_for(name):
 
 
 def test_messages_name_what_is_wrong():
-    with pytest.raises(ValueError, match=r"gelu.*Supported: identity, tanh"):
-        MLP((2, 3, 1), "gelu")
+    with pytest.raises(ValueError, match=r"softplus.*Supported: identity, tanh"):
+        MLP((2, 3, 1), "softplus")
     with pytest.raises(ValueError, match=r"widths >= 1, got \(2, 0, 1\)"):
         MLP((2, 0, 1))
     with pytest.raises(ValueError, match=r"13 parameters, got \(12,\)"):

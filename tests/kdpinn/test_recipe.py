@@ -1,7 +1,12 @@
-import pytest
+from dataclasses import replace
 
+import pytest
+from tiny_problem import Decay
+
+from kdpinn.problems import load_problem
 from kdpinn.recipe import Distillation, Recipe, Training, recipe_from_mapping
 from kdpinn.stages import stages
+from kdpinn.teacher import new_field, train_teacher
 
 
 def test_recipe_from_a_mapping():
@@ -41,6 +46,15 @@ def test_recipe_from_a_mapping():
 def test_mistakes_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         recipe_from_mapping(values)
+
+
+def test_relu_is_refused_where_second_derivatives_are_wanted():
+    heat = load_problem("heat")
+    recipe = replace(Recipe(), activation="relu")
+    with pytest.raises(ValueError, match=r"'heat' has second derivatives.*relu.*tanh or gelu"):
+        train_teacher(heat, recipe)
+    assert new_field(heat, (3,), "gelu", 0).network.activation == "gelu"
+    assert new_field(Decay, (3,), "relu", 0).network.activation == "relu"  # u_t = -r u
 
 
 def test_plan_follows_the_recipe():
