@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from .onnx_steps import REMEDY, Bend, NotPlain, Operands, Step, attributes_of, called, step_of
+from .onnx_gates import Gates
+from .onnx_steps import REMEDY, NotPlain, Operands, Step, attributes_of, called, step_of
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,27 @@ class _Reader:
             for name in dict.fromkeys(node.input):
                 self.users.setdefault(name, []).append(node)
         self.operands = Operands(self.constants)
+        kinds = {i.type.tensor_type.elem_type for i in self.inputs}
+        self.single = onnx.TensorProto.FLOAT in kinds
+        if not kinds <= {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE}:
+            raise NotPlain(f"The graph's inputs must be float or double tensors. {REMEDY}")
+        # A constant is rounded to half of eps, and a factor of two constants to the whole.
+        eps = np.finfo(np.float32 if self.single else np.float64).eps
+        self.gates = Gates(self.operands, self.users, float(eps))
         self.used = 0
 
     def chain(self) -> Chain:
-        kinds = {i.type.tensor_type.elem_type for i in self.inputs}
-        if not kinds <= {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE}:
-            raise NotPlain(f"The graph's inputs must be float or double tensors. {REMEDY}")
         name, width = self._start()
         steps: list[Step] = []
         while name not in self.outputs and not self._splits(name):
-            node = self._next(name)
-            name, step = self._step(node, name)
-            if step is not None:
-                steps.append(step)
+            name, found = self._next(name)
+            steps += found
         if self.used < len(self.nodes) or (name in self.outputs and len(self.outputs) > 1):
             raise NotPlain(
                 f"The graph has other nodes or outputs beside the chain that ends in '{name}': a "
                 f"model file holds one chain. {REMEDY}"
             )
-        return Chain(width, tuple(steps), onnx.TensorProto.FLOAT in kinds)
+        return Chain(width, tuple(steps), self.single)
 
     # -- ends ------------------------------------------------------------------------------------
 
@@ -106,36 +109,21 @@ class _Reader:
 
     # -- the way ---------------------------------------------------------------------------------
 
-    def _next(self, name: str) -> onnx.NodeProto:
-        """The node that takes the tensor; x * sigmoid(x) counts as one, at its Mul."""
+    def _next(self, name: str) -> tuple[str, tuple[Step, ...]]:
+        """What the nodes that take the tensor do to it, and the name of their result."""
+        if gate := self.gates.at(name):
+            self.used += gate.nodes
+            return gate.result, gate.steps
         users = self.users.get(name, [])
-        if len(users) == 2:
-            gates = [n for n in users if n.op_type == "Sigmoid"]
-            products = [n for n in users if n.op_type == "Mul"]
-            if (
-                gates
-                and products
-                and set(products[0].input) == {name, gates[0].output[0]}
-                and len(self.users[gates[0].output[0]]) == 1
-            ):
-                self.used += 2
-                return products[0]
         if len(users) != 1:
             what = ", ".join(called(node) for node in users) or "no node"
             raise NotPlain(f"'{name}' goes to {what}: a model file holds one chain. {REMEDY}")
-        self.used += 1
-        return users[0]
-
-    def _step(self, node: onnx.NodeProto, name: str) -> tuple[str, Step | None]:
-        """What the node does to the tensor `name`, and the name of its result."""
+        (node,) = users
         if node.op_type == "Mul" and not any(n in self.constants for n in node.input):
-            if len(set(node.input)) == 2 and self._is_gate(node, name):
-                return node.output[0], Bend("silu")
             raise self.operands.refused(node, "its second factor is no constant")
-        return node.output[0], step_of(self.operands, node, name)
-
-    def _is_gate(self, node: onnx.NodeProto, name: str) -> bool:
-        return any(n.op_type == "Sigmoid" for n in self.users[name]) and name in node.input
+        self.used += 1
+        step = step_of(self.operands, node, name)
+        return node.output[0], () if step is None else (step,)
 
     def _folded(self, node: onnx.NodeProto) -> bool:
         """Whether the node only makes a constant, which is then kept."""

@@ -37,7 +37,7 @@ class Bend:
 
 
 Step: TypeAlias = Affine | Dense | Bend
-ACTIVATIONS = {"Tanh": "tanh", "Sin": "sin", "Sigmoid": "sigmoid"}
+ACTIVATIONS = {"Tanh": "tanh", "Sin": "sin", "Sigmoid": "sigmoid", "Relu": "relu"}
 NO_OPERATION = ("Identity", "Cast", "Flatten", "Dropout")
 REMEDY = "Distil it instead: `kdpinn distill --teacher FILE.onnx --domain ... --out DIR`."
 
@@ -70,7 +70,8 @@ class Operands:
         """The error that names the node and the reason."""
         return NotPlain(
             f"Node {called(node)} cannot be taken into a model file: {why}. Known are dense "
-            f"layers, tanh, sin, sigmoid, silu, and affine maps of single columns. {REMEDY}"
+            f"layers, tanh, sin, sigmoid, silu, relu, gelu, and affine maps of single columns. "
+            f"{REMEDY}"
         )
 
 
@@ -88,6 +89,9 @@ def step_of(operands: Operands, node: onnx.NodeProto, name: str) -> Step | None:
         return Bend(ACTIVATIONS[kind])
     if kind == "Swish" and attributes_of(node).get("alpha", 1.0) == 1.0:
         return Bend("silu")
+    if kind == "Gelu":
+        _check_exact(operands, node)
+        return Bend("gelu")
     reader = _READERS.get(kind)
     if reader is None:
         raise operands.refused(node, f"{kind} has no counterpart")
@@ -111,6 +115,13 @@ def _check_no_operation(operands: Operands, node: onnx.NodeProto) -> None:
         raise operands.refused(node, "it casts to another type than float or double")
     if node.op_type == "Flatten" and attributes.get("axis", 1) != 1:
         raise operands.refused(node, "it flattens the points too")
+
+
+def _check_exact(operands: Operands, node: onnx.NodeProto) -> None:
+    approximate = attributes_of(node).get("approximate", b"none").decode()
+    if approximate != "none":
+        why = f"GELU with approximate = '{approximate}' is up to 5e-4 off the exact function"
+        raise operands.refused(node, why)
 
 
 def _gemm(operands: Operands, node: onnx.NodeProto, name: str) -> Dense:

@@ -18,10 +18,13 @@ from kdpinn.teachers.objects import teacher_of
 from kdpinn.teachers.protocol import Teacher
 from kdpinn_export import NetworkArrays, NotPlain, from_onnx
 from kdpinn_export.check import open_session
+from kdpinn_export.onnx_reference import ReferenceSession, needs_reference
 
 
 def onnx_teacher(path: Path, box: Box, fields: tuple[str, ...]) -> Teacher:
     """The graph as a teacher: a field, with derivatives, or a function of values alone.
+
+    A relu network teaches by its values: its slopes jump from neuron to neuron.
 
     Raises:
         ValueError: no ONNX file, inputs or outputs that do not fit, or a graph that does not run.
@@ -31,9 +34,12 @@ def onnx_teacher(path: Path, box: Box, fields: tuple[str, ...]) -> Teacher:
     outputs = fields or run.names
     function = teacher_of(run, box, outputs, path.name)
     try:
-        field = field_of_arrays(from_onnx(model), box.names, function.outputs)
+        network = from_onnx(model)
     except NotPlain:
         return function
+    if any(layer.activation == "relu" for layer in network.layers):
+        return function
+    field = field_of_arrays(network, box.names, function.outputs)
     return field or function
 
 
@@ -78,6 +84,8 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 class Session:
     """An ONNX graph as a function from (n, d) to (n, m) arrays, by onnxruntime on one thread.
 
+    GELU in double precision is computed by onnx's own evaluator: onnxruntime does not have it.
+
     Several inputs, (n, k) each, take the columns in their order; several outputs are put side by
     side.
 
@@ -89,7 +97,8 @@ class Session:
         self.path = path
         try:
             # From the file, not from bytes: weights may lie beside it.
-            self.session: Any = open_session(str(path))
+            other = ReferenceSession(model) if needs_reference(model) else None
+            self.session: Any = other or open_session(str(path))
         except Exception as error:  # onnxruntime has no type of its own for what it refuses
             raise ValueError(f"{path} does not run in onnxruntime: {error}") from error
         self.sources = self.session.get_inputs()

@@ -37,27 +37,65 @@ def test_a_plain_graph_is_a_model_file(tmp_path):
     assert model.card["title"] == "Imported from net.onnx"
 
 
+GELU = torch.nn.GELU()
+EXPORTS = {
+    "SiLU": (torch.nn.SiLU(), {"dynamo": True}),
+    "ReLU": (torch.nn.ReLU(), {"dynamo": True}),
+    "GELU": (GELU, {"dynamo": True, "opset_version": 18}),
+    "GELU, one node": (GELU, {"dynamo": True, "opset_version": 20}),
+    "GELU, older exporter": (GELU, {"dynamo": False, "opset_version": 17}),
+}
+
+
 @pytest.mark.slow
-def test_torch_exports_are_read(tmp_path):
+@pytest.mark.parametrize("name", EXPORTS)
+def test_torch_exports_are_read(tmp_path, name):
     """As torch writes them, weights in a file beside the graph; the exporter takes a while."""
     torch.manual_seed(0)
     sizes = [(2, 7), (7, 7), (7, 2)]
+    activation, options = EXPORTS[name]
     layers = [torch.nn.Linear(*sizes[0])]
     for size in sizes[1:]:
-        layers += [torch.nn.SiLU(), torch.nn.Linear(*size)]
+        layers += [activation, torch.nn.Linear(*size)]
     net = torch.nn.Sequential(*layers).eval()
     path, target = tmp_path / "net.onnx", tmp_path / "a.kdp"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        free = {"input": {0: torch.export.Dim("n")}}
-        torch.onnx.export(net, (torch.zeros(3, 2),), str(path), dynamo=True, dynamic_shapes=free)
+        if options["dynamo"]:
+            options = options | {"dynamic_shapes": {"input": {0: torch.export.Dim("n")}}}
+        else:
+            options = options | {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
+        torch.onnx.export(net, (torch.zeros(3, 2),), str(path), **options)
     result = kdpinn("import", path, *DOMAIN, "--fields", "u,v", "--json", "--out", target)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["passed"]
     assert found["parameters"] == 3 * 7 + 8 * 7 + 8 * 2
-    weight = kdpinn_runtime.read(target).layers[1].weight
-    np.testing.assert_array_equal(weight, net[2].weight.detach().numpy())
+    layer = kdpinn_runtime.read(target).layers[1]
+    assert layer.activation == name[:4].lower()
+    np.testing.assert_array_equal(layer.weight, net[2].weight.detach().numpy())
+
+
+def test_a_relu_graph_is_a_model_file(tmp_path):
+    source = onnx_file(tmp_path / "net.onnx", "Relu")
+    result = kdpinn("import", source, "--domain", "x=-3:1,t=-3:2")
+    assert result.exit_code == 0, result.output
+    x = np.random.default_rng(0).uniform([-3, -3], [1, 2], (100, 2))
+    model = kdpinn_runtime.load(tmp_path / "net.kdp")
+    expected = np.maximum(x + 1, 0).sum(1, keepdims=True)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-15)
+    assert kdpinn("verify", tmp_path / "net.kdp", "--no-latency").exit_code == 0
+
+
+def test_gelu_in_double_precision_is_compared_too(tmp_path):
+    """By onnx's own evaluator: onnxruntime has none."""
+    source = onnx_file(tmp_path / "net.onnx", "Gelu", opset=20)
+    result = kdpinn("import", source, *DOMAIN, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["passed"]
+    assert found["limit"] < 1e-12
+    assert kdpinn("verify", tmp_path / "net.kdp", "--no-latency").exit_code == 0
 
 
 @pytest.mark.parametrize(

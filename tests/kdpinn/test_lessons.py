@@ -61,7 +61,7 @@ def field(path: Path) -> Field:
     return made
 
 
-def onnx_file(path: Path, activation: str) -> Path:
+def onnx_file(path: Path, activation: str, opset: int = 18) -> Path:
     """W1 activation(W0 x + b0), in double."""
     kind = TensorProto.DOUBLE
     constants = {"w0": np.eye(2), "b0": np.ones(2), "w1": np.ones((1, 2))}
@@ -77,9 +77,9 @@ def onnx_file(path: Path, activation: str) -> Path:
         [helper.make_tensor_value_info("y", kind, ["n", 1])],
         [numpy_helper.from_array(v, k) for k, v in constants.items()],
     )
-    opset = [helper.make_opsetid("", 18)]
+    opsets = [helper.make_opsetid("", opset)]
     path.write_bytes(
-        helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+        helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
     )
     return path
 
@@ -187,6 +187,8 @@ def test_a_plain_onnx_graph_teaches_with_derivatives(tmp_path):
     softplus = np.log1p(np.exp(x + 1)).sum(1, keepdims=True)
     np.testing.assert_allclose(other.values(x), softplus, rtol=1e-13)
     refused("a.onnx takes 2 coordinates", tmp_path / "a.onnx", domain="x=0:1")
+    # The slopes of a relu jump: it teaches by its values.
+    assert isinstance(lesson(onnx_file(tmp_path / "c.onnx", "Relu")).teacher, Function)
 
 
 def test_files_that_are_no_onnx(tmp_path):
