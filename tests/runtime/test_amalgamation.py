@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -100,10 +101,10 @@ def test_the_bytes_repeat(core, tmp_path):
 def test_answers_are_those_of_the_library(core, tmp_path, compiler, isa):
     """Bit for bit: only IEEE operations, in the same order, whatever compiler and language."""
     program = linked(core, tmp_path, compiled(core, tmp_path, compiler, "-O2", *VECTORS[isa]))
-    file = sample(sizes=(2, 9, 9, 1))
-    model = load(pack(file), isa=isa)
-    x = points_in(file, 70)
-    for dtype in (np.float32, np.float64):
+    for activation, dtype in product(("tanh", "gelu"), (np.float32, np.float64)):
+        file = sample(sizes=(2, 9, 9, 1), activation=activation)
+        model = load(pack(file), isa=isa)
+        x = points_in(file, 70)
         said = replay([program], tmp_path, file, x, dtype=dtype)
         want = model.selftest(dtype)
         assert (said.isa, said.passed, said.points) == (isa, True, want["points"])
