@@ -112,8 +112,10 @@ def new_field(
 
 
 def _check_no_curvature(problem: Problem) -> None:
-    parts = (*([None] if problem.residual is not None else []), *problem.conditions)
-    if any(problem.spec(part).pairs for part in parts):
+    wanted = [problem.spec(condition) for condition in problem.conditions]
+    if problem.residual is not None:
+        wanted.append(problem.spec())
+    if any(spec.pairs for spec in wanted):
         raise ValueError(
             f"{problem.owner} has second derivatives, and those of a relu network are zero: it "
             "would learn nothing of them. Choose an activation that bends, such as tanh or gelu."

@@ -15,7 +15,7 @@ from onnx.reference.op_run import OpRun
 from .arithmetic import FloatArray, erf
 
 
-class Erf(OpRun):  # type: ignore[misc]
+class Erf(OpRun):
     """In the argument's own precision; onnx's evaluator rounds to float32 on the way."""
 
     op_domain = ""
@@ -24,7 +24,7 @@ class Erf(OpRun):  # type: ignore[misc]
         return (erf(x),)
 
 
-class Gelu(OpRun):  # type: ignore[misc]
+class Gelu(OpRun):
     """The same; onnx defines it by an Erf of its own."""
 
     op_domain = ""
@@ -62,8 +62,7 @@ class ReferenceSession:
 
     def run(self, names: Sequence[str] | None, feed: Mapping[str, FloatArray]) -> list[Any]:
         """The outputs `names`, or all."""
-        found: list[Any] = self.evaluator.run(names, dict(feed))
-        return found
+        return list(self.evaluator.run(names, dict(feed)))
 
 
 def needs_reference(model: onnx.ModelProto) -> bool:

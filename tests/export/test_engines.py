@@ -42,6 +42,14 @@ def test_a_good_file_passes_on_every_engine(engine, dtype):
         assert 0 < named["known answers float64"].measured < 1e-12
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_relu_and_gelu_on_every_engine(engine, activation):
+    """Fused, approximated or flushed to zero as they may be, they stay within their bounds."""
+    file = sample(activation=activation)
+    verdict = verify_on(engine, file, pack(file), latency=False, seconds=0.0)
+    assert verdict.passed, str(verdict)
+
+
 @pytest.mark.parametrize("file", [mapped_sample(), restated(tied_model("four", (9, 6)))])
 def test_maps_and_ties_have_the_same_jets(engine, file):
     data = pack(file)

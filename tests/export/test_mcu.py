@@ -1,5 +1,6 @@
 """Sources for microcontrollers: compiled, run here and on emulated boards, judged by bounds."""
 
+import ctypes
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.special
 from export_samples import INPUTS, model
 from map_samples import mapped_model
 from narrow_samples import stored_as
@@ -161,6 +163,25 @@ def test_tables_are_as_accurate_as_stated():
     f = x - (at / 8 - 8)
     c = cubics.astype(np.float64)[at].T
     assert np.abs(((c[3] * f + c[2]) * f + c[1]) * f + c[0] - np.tanh(x)).max() <= 3.5e-7
+
+
+CDF = """#include "model_data.h"
+#include "coordinates.h"
+void cdf(const float *x, float *y, int n) { for (; n > 0; --n) *y++ = normal_cdf(*x++); }
+"""
+
+
+def test_the_normal_distribution_is_as_accurate_as_stated(tmp_path):
+    exported(tmp_path, model((1, 3, 1), "gelu", physics=False))
+    (tmp_path / "cdf.c").write_text(CDF)
+    command = ["gcc", "-std=c99", "-O2", "-shared", "-fPIC", "-w", "cdf.c", "-o", "cdf.so"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    x = np.linspace(-40, 40, 400_001, dtype=np.float32)
+    y = np.empty_like(x)
+    address = [ctypes.c_void_p(a.ctypes.data) for a in (x, y)]
+    ctypes.CDLL(str(tmp_path / "cdf.so")).cdf(*address, len(x))
+    exact = scipy.special.ndtr(x.astype(np.float64))
+    assert np.abs(y - exact).max() <= 2.5e-7
 
 
 def test_sums_stay_within_32_bits():
