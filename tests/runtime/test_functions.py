@@ -98,7 +98,7 @@ def third(activation, isa, x):
         sizes=(1, 1, 1),
         activation=activation,
         theta=np.array([1.0, 0.0, 1.0, 0.0]),
-        x=x[:, None],
+        x=np.ascontiguousarray(x[:, None]),
         scale=np.ones(1),
         pairs=((0, 0),),
         order=2,
