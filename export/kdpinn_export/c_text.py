@@ -51,6 +51,7 @@ def answers_header(
     # The expected value is rounded to float here, and the permitted error too.
     u = float(np.finfo(np.float32).eps)
     permitted = (answers.permitted + u * np.abs(answers.expected)) * (1 + u)
+    permitted = np.maximum(permitted, np.finfo(np.float32).tiny)  # 0 where every relu is off
     sizes: dict[str, object] = {"KDPINN_ANSWERS": n, "KDPINN_INPUTS": d, "KDPINN_OUTPUTS": m}
     text = "/* Known answers of the model, and the error that a right evaluation may have. */\n"
     text += "#ifndef ANSWERS_H\n#define ANSWERS_H\n" + defines({**sizes, **(more or {})})

@@ -64,6 +64,19 @@ def test_other_activations_in_float(tmp_path, activation):
         exported(tmp_path, file, "i8")
 
 
+def test_an_output_without_any_rounding(tmp_path):
+    """Zero where every relu is off: nothing is permitted there, and nothing is off."""
+    file = model((2, 3, 1), "relu", physics=False)
+    first, last = file.layers
+    off = replace(first, bias=np.full(3, -100, first.bias.dtype))
+    layers = (off, replace(last, bias=np.zeros(1, last.bias.dtype)))
+    silent = replace(file, layers=layers, output_shift=np.zeros(1), baseline=None)
+    exported(tmp_path, silent)
+    ran = run_here(tmp_path, PROGRAM)
+    assert ran.passed
+    assert ran.error == 0
+
+
 @pytest.mark.parametrize("precision", ["f32", "i8"])
 @pytest.mark.parametrize(("features", "exact"), [(True, False), (False, True), (True, True)])
 def test_functions_of_the_coordinates(tmp_path, features, exact, precision):
@@ -181,7 +194,7 @@ def test_the_normal_distribution_is_as_accurate_as_stated(tmp_path):
     address = [ctypes.c_void_p(a.ctypes.data) for a in (x, y)]
     ctypes.CDLL(str(tmp_path / "cdf.so")).cdf(*address, len(x))
     exact = scipy.special.ndtr(x.astype(np.float64))
-    assert np.abs(y - exact).max() <= 2.5e-7
+    assert np.abs(y - exact).max() <= 3.5e-7
 
 
 def test_sums_stay_within_32_bits():

@@ -2,8 +2,7 @@
  * coordinates, and the way from the inputs to the first layer and from the last one to the outputs.
  * Included after model_data.h, which has the tables.
  *
- * Largest absolute errors: tanh 3.5e-7, sin 2e-7 for |x| <= 1e4, normal_cdf 2.5e-7; exp 4e-7
- * relative. */
+ * Largest absolute errors: tanh and normal_cdf 3.5e-7, sin 2e-7 for |x| <= 1e4; exp 4e-7 relative. */
 #ifndef KDPINN_COORDINATES_H
 #define KDPINN_COORDINATES_H
 
