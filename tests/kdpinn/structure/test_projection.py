@@ -30,7 +30,7 @@ RECIPE = Recipe(
         resample_every=100,
         last_iterations=50,
         last_points=150,
-        held_out_points=128,
+        held_out_points=1024,  # of 128, chance decides: 4 in each of the judge's groups
     ),
     distillation=Distillation(points=128, iterations=30, tune_iterations=5, tune_points=50),
 )
