@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -39,6 +40,14 @@ PEERS = [
     pytest.param(DeepXDE(), marks=[installed("deepxde"), QUIET], id="deepxde"),
     pytest.param(Pina(), marks=[installed("pina"), QUIET], id="pina"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def single_precision_again():
+    """DeepXDE keeps its type of numbers, and torch's with it, for the whole process."""
+    yield
+    if "deepxde" in sys.modules:
+        sys.modules["deepxde"].config.set_default_float("float32")
 
 
 @pytest.mark.parametrize("contestant", PEERS)
