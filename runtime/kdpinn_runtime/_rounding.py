@@ -12,8 +12,15 @@ Array = NDArray[np.float64]
 
 _UNIT = np.finfo(np.float64).eps / 2
 _ACTIVATION_ULPS = 8.0  # of an elementary function; libm and the core stay below 4
-_SLOPES = {"identity": 1.0, "tanh": 1.0, "sin": 1.0, "sigmoid": 0.25, "silu": 1.1}
-_SLOPES |= {"relu": 1.0, "gelu": 1.13}
+_SLOPES = {
+    "identity": 1.0,
+    "tanh": 1.0,
+    "sin": 1.0,
+    "sigmoid": 0.25,
+    "silu": 1.1,
+    "relu": 1.0,
+    "gelu": 1.13,
+}
 """Largest |derivative|; silu's is 1.0998 at 2.3994, gelu's 1.1290 at the square root of 2."""
 _BOUNDED = ("tanh", "sin", "sigmoid")
 
